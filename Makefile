@@ -1,0 +1,37 @@
+# Everything a newcomer types. Needs python3 (3.11 or newer) and make; node's npm for the real Claude Code.
+
+PYTHON ?= python3
+JOBS ?= 4
+ARGS ?=
+VENV := .venv
+PY := $(VENV)/bin/python
+# A changed pyproject.toml or Python makes the environment anew.
+MADE := $(VENV)/made-$(shell { cat pyproject.toml; $(PYTHON) --version; } 2>&1 | cksum | cut -d' ' -f1)
+
+.PHONY: test lint demo bench schemas clean
+
+test: lint
+	$(PY) -m pytest -n $(JOBS) --durations=15 $(ARGS)
+
+lint: $(MADE)
+	$(VENV)/bin/ruff check .
+
+demo: $(MADE)
+	@$(PY) -m dispatch_hooks demo $(ARGS)
+
+bench: $(MADE)
+	@$(PY) -m bench $(ARGS)
+
+schemas: $(MADE)
+	$(PY) -m dispatch_hooks.schemas
+
+clean:
+	rm -rf $(VENV) .cache .pytest_cache .ruff_cache .hypothesis build dist
+
+$(MADE):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "dispatch-hooks needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@

@@ -1,0 +1,147 @@
+"""Claude Code as a worker: `claude -p` over stream-json both ways, one JSON message a line.
+
+Measured (docs/claude-code.md): permission asks and AskUserQuestion arrive as control requests and may be
+answered whenever; a user message sent while it works reaches the model with the next tool result; subtype says
+"success" even for API errors, so is_error is what counts; the cost is cumulative over a session.
+"""
+
+from __future__ import annotations
+
+import json
+
+ends_by_itself = False
+
+MODES = {"ask": "acceptEdits", "auto": "acceptEdits", "bypass": "bypassPermissions"}
+
+HOUR = "3600000"
+"""Milliseconds that a shell command may take: an unanswered `dispatch-hooks ask` must not be moved away."""
+
+EDITS = ("Edit", "Write", "MultiEdit", "NotebookEdit")
+
+
+def program(task: dict, config: dict) -> str:
+    return config["backends"].get("claude", {}).get("program", "claude")
+
+
+def start(task: dict, run: dict, config: dict) -> dict:
+    own = "Bash(dispatch-hooks ask:*)"
+    argv = [program(task, config), "-p", "--input-format", "stream-json", "--output-format", "stream-json"]
+    argv += ["--verbose", "--permission-prompt-tool", "stdio", "--permission-mode", _mode(task)]
+    argv += ["--model", task["model"]] if task["model"] else []
+    argv += ["--resume" if run["resume"] else "--session-id", run["session"]]
+    argv += ["--add-dir", run["folder"]]
+    argv += ["--allowedTools", own if task["permissions"] != "auto" or task["read_only"] else f"{own},Bash"]
+    argv += [f"Edit(/{run['folder']}/**)"] if task["read_only"] else []
+    env = {"BASH_DEFAULT_TIMEOUT_MS": HOUR, "BASH_MAX_TIMEOUT_MS": HOUR, "DISABLE_AUTOUPDATER": "1"}
+    return {"argv": argv, "env": env, "stdin": note(run["prompt"])}
+
+
+def _mode(task: dict) -> str:
+    return "default" if task["read_only"] else MODES[task["permissions"]]
+
+
+def read(line: bytes) -> list[dict]:
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return []
+    handle = _READERS.get(message.get("type")) if isinstance(message, dict) else None
+    try:
+        return handle(message) if handle else []
+    except (KeyError, TypeError, AttributeError):  # not the shape that we know: never a reason to lose a worker
+        return []
+
+
+def _system(message: dict) -> list[dict]:
+    if message["subtype"] == "init":
+        return [{"kind": "session", "id": message["session_id"], "model": message.get("model", "")}]
+    if message["subtype"] == "api_retry":
+        status = message.get("error_status") or "no answer"
+        return [{"kind": "activity", "text": f"retrying ({status}, attempt {message.get('attempt')})", "files": []}]
+    return []
+
+
+def _assistant(message: dict) -> list[dict]:
+    if message.get("parent_tool_use_id"):
+        return []
+    return [event for block in message["message"]["content"] for event in _block(block)]
+
+
+def _block(block: dict) -> list[dict]:
+    if block["type"] == "tool_use":
+        given = block["input"]
+        changed = [given["file_path"]] if block["name"] in EDITS and given.get("file_path") else []
+        return [{"kind": "activity", "text": tool_line(block["name"], given), "files": changed}]
+    if block["type"] == "text" and block["text"].strip():
+        return [{"kind": "activity", "text": block["text"].strip(), "files": []}]
+    return []
+
+
+def tool_line(name: str, given: dict) -> str:
+    """A tool call in one line: its name and what it is about."""
+    about = next((given[k] for k in ("command", "file_path", "pattern", "url", "query", "description") if given.get(k)), "")
+    return f"{name}: {about}" if about else name
+
+
+def _control(message: dict) -> list[dict]:
+    request = message["request"]
+    if request.get("subtype") != "can_use_tool":
+        return []
+    ask = {"kind": "ask", "request": message["request_id"], "tool": request["tool_name"], "input": request["input"]}
+    if request["tool_name"] == "AskUserQuestion":
+        return [{**ask, "questions": [_question(q) for q in request["input"]["questions"]]}]
+    text = tool_line(request["tool_name"], request["input"])
+    return [{**ask, "questions": [{"kind": "permission", "text": text, "options": []}]}]
+
+
+def _question(asked: dict) -> dict:
+    options = [option["label"] for option in asked.get("options") or []]
+    return {"kind": "question", "text": asked["question"], "options": options}
+
+
+def _result(message: dict) -> list[dict]:
+    used = message.get("usage") or {}
+    tokens = sum(v for k, v in used.items() if k.endswith("_tokens") and isinstance(v, int))
+    text = message.get("result") or ""
+    error = _error(message, text) if message.get("is_error") else None
+    return [
+        {"kind": "usage", "cost_usd": message.get("total_cost_usd"), "tokens": tokens},
+        {"kind": "turn_end", "error": error, "text": text},
+    ]
+
+
+def _error(message: dict, text: str) -> str:
+    return text or "; ".join(message.get("errors") or []) or message.get("subtype") or "error"
+
+
+_READERS = {"system": _system, "assistant": _assistant, "control_request": _control, "result": _result}
+
+
+def reply(ask: dict, answers: list[str]) -> str | None:
+    """answers: one a question, in order; a permission's is "" for yes, else the words that say no."""
+    if ask["tool"] == "AskUserQuestion":
+        asked = [q["question"] for q in ask["input"]["questions"]]
+        return _allow(ask, {**ask["input"], "answers": dict(zip(asked, answers, strict=True))})
+    return refuse(ask, answers[0]) if answers[0] else _allow(ask, ask["input"])
+
+
+def _allow(ask: dict, given: dict) -> str:
+    return _response(ask, {"behavior": "allow", "updatedInput": given})
+
+
+def refuse(ask: dict, why: str) -> str | None:
+    return _response(ask, {"behavior": "deny", "message": why})
+
+
+def _response(ask: dict, response: dict) -> str:
+    inner = {"subtype": "success", "request_id": ask["request"], "response": response}
+    return json.dumps({"type": "control_response", "response": inner}) + "\n"
+
+
+def note(text: str) -> str | None:
+    return json.dumps({"type": "user", "message": {"role": "user", "content": text}}) + "\n"
+
+
+def interrupt() -> str | None:
+    request = {"type": "control_request", "request_id": "interrupt", "request": {"subtype": "interrupt"}}
+    return json.dumps(request) + "\n"

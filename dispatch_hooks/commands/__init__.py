@@ -1,0 +1,41 @@
+"""One module a verb; what several of them need."""
+
+from __future__ import annotations
+
+import os
+
+from dispatch_hooks import overview, recover, tasks
+from dispatch_hooks.errors import FatalError
+
+
+def here() -> str:
+    return tasks.project_of(os.getcwd(), os.environ.get("CLAUDE_PROJECT_DIR", ""))
+
+
+def find(name: str) -> str:
+    """A task's folder by its id: in this project, else in the only other one that has it."""
+    recover.recover(dict(os.environ))
+    name = name.lower()
+    own = tasks.folder(here(), name)
+    if tasks.read(own):
+        return own
+    found = [tasks.folder(p, name) for p in overview.projects() if tasks.read(tasks.folder(p, name))]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise FatalError(f'"{name}" is a task of {len(found)} projects; run this in the folder of the one you mean')
+    raise FatalError(_unknown(name))
+
+
+def _unknown(name: str) -> str:
+    import difflib
+
+    known = tasks.ids(here())
+    near = difflib.get_close_matches(name, known, 3, 0.5) or known[:5]
+    hint = f"do you mean {', '.join(near)}?" if near else "there are none in this project"
+    return f'no task "{name}": {hint} `dispatch-hooks status --all` lists every project\'s'
+
+
+def task_ids(incomplete: str) -> list[str]:
+    """For shell completion."""
+    return [task for task in tasks.ids(here()) if task.startswith(incomplete)]

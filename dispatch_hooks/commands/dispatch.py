@@ -1,0 +1,63 @@
+"""dispatch: start a task from a terminal, or, for the host's model, with a plan that it wrote."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+import typer
+
+from dispatch_hooks import authority, config, hosts, ids, plan, tasks
+from dispatch_hooks import dispatch as dispatching
+from dispatch_hooks.commands import here
+from dispatch_hooks.errors import FatalError
+
+
+def dispatch(
+    words: list[str] = typer.Argument(help="What the worker should do."),
+    model: str = typer.Option("", "--model", "-m", help="A model, alias or backend; else the default."),
+    plan_file: str = typer.Option("", "--plan", help="A file with a checklist (- [ ] item), or - for stdin."),
+    name: str = typer.Option("", "--id", help="The task's id; else made from the words."),
+) -> None:
+    """Dispatch one task. Its news go to the chat that runs this, else to the next chat in the project.
+
+    Example: dispatch-hooks dispatch -m opus "review the auth module"
+    """
+    env = dict(os.environ)
+    authority.refuse_worker(env, "dispatch another worker")
+    text, project = " ".join(words), here()
+    items = [item["text"] for item in plan.read(_read(plan_file))] if plan_file else []
+    if plan_file and not items:
+        raise FatalError(f"the plan {plan_file} has no item; write lines like: - [ ] scan for secrets")
+    task = _task(text, model, items, name or ids.slug(text, tasks.ids(project)))
+    host = authority.host_above(authority.chain())
+    origin = {
+        "chat": host["chat"] if host else f"terminal-{tasks.project_name(project)}",
+        "prompt": f"cli-{time.time_ns()}",
+        "project": project,
+        "transcript": host["transcript"] if host else "",
+        "text": f"{time.time_ns()}",
+    }
+    result = dispatching.start({"tasks": [task]}, origin, config.load(), env)
+    if host:
+        hosts.expect(host["pid"])
+    typer.echo(dispatching.words(result), err=bool(result["refused"]))
+    raise typer.Exit(1 if result["refused"] else 0)
+
+
+def _read(path: str) -> str:
+    if path == "-":
+        return sys.stdin.read()
+    try:
+        with open(path, encoding="utf-8") as f:
+            return f.read()
+    except OSError as error:
+        raise FatalError(f"cannot read the plan {path}: {error.strerror}") from error
+
+
+def _task(text: str, model: str, items: list[str], name: str) -> dict:
+    if name in tasks.ids(here()):
+        raise FatalError(f'there is a task "{name}" already; leave --id out, or choose another')
+    named = {"model": model, "alias": None, "backend": None}
+    return {**named, "id": name, "title": text.splitlines()[0][:100], "text": text, "plan": items, "context": ""}

@@ -1,0 +1,28 @@
+"""retry: start a task again, with the same model or another."""
+
+from __future__ import annotations
+
+import os
+
+import typer
+
+from dispatch_hooks import authority, config, steer
+from dispatch_hooks import dispatch as dispatching
+from dispatch_hooks.commands import find, task_ids
+from dispatch_hooks.errors import FatalError
+
+
+def retry(
+    task: str = typer.Argument(help="The task.", autocompletion=task_ids),
+    model: str = typer.Option("", "--with", help="Another model, alias or backend."),
+) -> None:
+    """Start a task again in a new conversation, from its first item without a tick.
+
+    Example: dispatch-hooks retry perf-audit --with opus
+    """
+    authority.refuse_worker(dict(os.environ), "start a task again")
+    change, why = dispatching.resolve(model, config.load()) if model else ({}, "")
+    if why:
+        raise FatalError(why)
+    steer.retry(find(task), {k: v for k, v in change.items() if v is not None}, "terminal", dict(os.environ))
+    typer.echo(f"started {task} again{' with ' + model if model else ''}")

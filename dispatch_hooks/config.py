@@ -1,0 +1,129 @@
+"""The person's configuration, as hooks and supervisors see it: a plain dict, always complete, never an error.
+
+The TOML file is compiled into JSON in the state folder when it changed (tomllib costs a hook two starts of
+Python). A broken file leaves the defaults in force and its error in `broken`, to be told once.
+"""
+
+from __future__ import annotations
+
+import os
+
+from dispatch_hooks import files, paths
+
+DEFAULTS = {
+    "default": "claude",
+    "permissions": "ask",
+    "wake": "needed",
+    "max_parallel": 6,
+    "ask_seconds": 600,
+    "keep_days": 30,
+    "check": "",
+    "check_seconds": 600,
+    "env": {"drop": []},
+    "models": {},
+    "aliases": {},
+    "backends": {},
+}
+"""Every key with its default; dispatch_hooks.models.Config says what each means and holds them to types."""
+
+CLI = {"claude": "claude"}
+"""The program of each built-in backend."""
+
+
+def load() -> dict:
+    """The configuration in force: DEFAULTS with the person's keys over them, and `broken`: None or the error."""
+    source = paths.config_file()
+    seen = _stamp(source)
+    kept = files.read_json(_compiled())
+    if kept is None or kept.get("stamp") != seen:
+        kept = _compile(source, seen)
+    return {**DEFAULTS, **kept["config"], "broken": kept["broken"]}
+
+
+def _compiled() -> str:
+    return os.path.join(paths.dirs().state, "config.json")
+
+
+def _stamp(source: str) -> list | None:
+    try:
+        found = os.stat(source)
+    except OSError:
+        return None
+    return [source, found.st_mtime_ns, found.st_size, found.st_ino]
+
+
+def _compile(source: str, seen: list | None) -> dict:
+    config, broken = ({}, None) if seen is None else read(source)
+    kept = {"stamp": seen, "config": config, "broken": broken}
+    try:
+        files.write_json(_compiled(), kept)
+    except OSError:  # a full or read-only disk costs time, not the chat
+        pass
+    return kept
+
+
+def read(source: str) -> tuple[dict, str | None]:
+    """(what the file says, None), or ({}, one line that names file and fault)."""
+    import tomllib
+
+    try:
+        with open(source, "rb") as f:
+            found = tomllib.load(f)
+    except (OSError, ValueError) as error:
+        return {}, f"{source}: {error}"
+    wrong = _wrong(found)
+    return ({}, f"{source}: {wrong}") if wrong else (found, None)
+
+
+def _wrong(found: dict) -> str:
+    """What would break a reader of the dict, in words; the finer check is the models'."""
+    for key, value in found.items():
+        if key in DEFAULTS and not isinstance(value, type(DEFAULTS[key])):
+            return f"{key} should be a {type(DEFAULTS[key]).__name__}, it is {value!r}"
+        if key in ("models", "aliases", "backends"):
+            for name, entry in value.items():
+                if not isinstance(entry, dict):
+                    return f"{key}.{name} should be a table, it is {entry!r}"
+    return ""
+
+
+FIRST = """\
+# dispatch-hooks: how your workers run. Every key may be left out. `dispatch-hooks config show` prints all of them.
+
+# The model, alias or backend of a task that names none. "claude" is Claude Code with its own default model.
+default = "{default}"
+
+# What a worker may do: ask (edit here, ask for the rest), auto (shell too), bypass (anything; never a default).
+permissions = "ask"
+
+# What may wake an idle chat: off, questions, needed (questions, failures, the last finished task), all.
+wake = "needed"
+
+# How many tasks may run at the same time.
+max_parallel = 6
+
+# A command of yours that makes "finished" into "checked", for example "make test".
+check = ""
+"""
+
+
+def create() -> bool:
+    """Writes the first configuration from what is on PATH, unless there is one. True when it was written."""
+    source = paths.config_file()
+    if os.path.lexists(source):
+        return False
+    try:
+        return files.create(source, FIRST.format(default="claude"), 0o644)
+    except OSError:
+        return False
+
+
+def vocabulary(config: dict, tasks: list[str]) -> dict:
+    """The names that the request grammar may meet."""
+    return {
+        "models": list(config["models"]),
+        "aliases": list(config["aliases"]),
+        "backends": sorted({*CLI, *config["backends"]}),
+        "tasks": tasks,
+        "default": config["default"],
+    }

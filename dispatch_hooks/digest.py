@@ -1,0 +1,118 @@
+"""The short text made of events: facts for the host's model, and the same in the person's words.
+
+What a worker wrote is data: control characters and look-alikes of tags are neutralised, it is cut and quoted.
+Facts, not orders: imperative hook text trips Claude's defences against injection (docs/claude-code.md).
+"""
+
+from __future__ import annotations
+
+SHOWN = 8
+"""Events told in full; the rest is counted."""
+
+QUOTED = 160
+"""Characters of a worker's summary in a digest (median of real ones is longer: the path leads to the rest)."""
+
+QUESTION = 700
+"""Characters of a question; it must be whole to be answered."""
+
+VERBS = {
+    "finished": "finished",
+    "checked": "finished and checked",
+    "stopped": "stopped early",
+    "failed": "failed",
+    "lost": "was lost",
+    "cancelled": "was cancelled",
+}
+
+
+def clean(text: str, limit: int) -> str:
+    """One line without control characters or anything that could pass for markup, at most limit characters."""
+    flat = "".join(c if c.isprintable() else " " for c in text[: limit * 4])
+    flat = " ".join(flat.replace("<", "‹").replace(">", "›").replace("```", "'''").split())
+    return flat if len(flat) <= limit else flat[: limit - 1].rstrip() + "…"
+
+
+def quoted(text: str, limit: int = QUOTED) -> str:
+    return '"' + clean(text, limit).replace('"', "'") + '"'
+
+
+def age(seconds: float) -> str:
+    """Seconds in the two figures that a person reads: 45s, 12m, 3h05."""
+    if seconds < 60:
+        return f"{max(0, int(seconds))}s"
+    if seconds < 3600:
+        return f"{int(seconds // 60)}m"
+    return f"{int(seconds // 3600)}h{int(seconds % 3600 // 60):02}"
+
+
+def figures(event: dict) -> str:
+    """What a run took: "3/3, opus, 4m, $0.12"; nothing is shown that its CLI did not tell."""
+    parts = [f"{event['ticked']}/{event['items']}"] if event.get("items") else []
+    parts += [event["model"]] if event.get("model") else []
+    parts += [age(event["seconds"])] if event.get("seconds") is not None else []
+    parts += [f"${event['cost_usd']:.2f}"] if event.get("cost_usd") else []
+    return ", ".join(parts)
+
+
+def for_model(events: list[dict]) -> str:
+    """The digest for Claude's context, about 120 characters an event."""
+    lines = [f"- {_fact(event)}" for event in events[:SHOWN]]
+    lines += _rest(events)
+    lines += _how(events[:SHOWN])
+    return "Background tasks (dispatch-hooks):\n" + "\n".join(lines)
+
+
+def _fact(event: dict) -> str:
+    kind = event["kind"]
+    if kind == "question":
+        return f"{event['task']} asks the person: {quoted(event['text'], QUESTION)}{_options(event)}"
+    if kind == "permission":
+        return f"{event['task']} needs the person's permission: {quoted(event['text'], QUESTION)}"
+    said = f": {quoted(event['text'])}" if event.get("text") else ""
+    more = f" {event['path']}" if event.get("path") else ""
+    return f"{event['task']} {VERBS.get(kind, kind)} ({figures(event)}){said}{more}"
+
+
+def _options(event: dict) -> str:
+    return " [" + " | ".join(clean(option, 80) for option in event["options"]) + "]" if event.get("options") else ""
+
+
+def _rest(events: list[dict]) -> list[str]:
+    more = events[SHOWN:]
+    return [f"- and {len(more)} more; `dispatch-hooks status` lists them"] if more else []
+
+
+def _how(events: list[dict]) -> list[str]:
+    """One line on how answers travel, only when something is asked."""
+    asking = next((e["task"] for e in events if e["kind"] == "question"), None)
+    return [f'The person\'s own words are passed on by: dispatch-hooks answer {asking} "…"'] if asking else []
+
+
+def for_person(events: list[dict]) -> str:
+    """The same for the pane: questions in their exact words, with what to type; no markdown is rendered there."""
+    return "\n".join(line for event in events[:SHOWN] for line in _told(event)) + "".join(
+        f"\n{line[2:]}" for line in _rest(events)
+    )
+
+
+def _told(event: dict) -> list[str]:
+    kind = event["kind"]
+    if kind == "question":
+        return [f"{event['task']} asks:", *_body(event), _answer_hint(event)]
+    if kind == "permission":
+        return [f"{event['task']} needs your permission:", *_body(event), f"  answer {event['task']}: yes, or no and why"]
+    said = f": {clean(event['text'], QUOTED)}" if event.get("text") else ""
+    more = [f"  {event['path']}"] if event.get("path") else []
+    return [f"{event['task']} {VERBS.get(kind, kind)} ({figures(event)}){said}", *more]
+
+
+def _body(event: dict) -> list[str]:
+    lines = [clean(line, QUESTION) for line in event["text"][: QUESTION * 2].splitlines() if line.strip()]
+    return [
+        *(f"  {line}" for line in lines[:20]),
+        *(f"  {n}. {clean(option, 200)}" for n, option in enumerate(event.get("options") or [], 1)),
+    ]
+
+
+def _answer_hint(event: dict) -> str:
+    return f"  answer {event['task']}: …"

@@ -1,0 +1,251 @@
+"""Files as records: one writer each, changed by a temporary file and a rename, claimed by a rename.
+
+In a project nothing is trusted: folders there are walked by descriptor and no link is followed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import stat
+import time
+
+_count = 0
+
+
+def _temporary(name: str) -> str:
+    """A name that no other process and no other call of this one uses; readers skip names with a dot first."""
+    global _count  # noqa: PLW0603
+    _count += 1
+    return f".{name}.{os.getpid()}.{_count}"
+
+
+def write(path: str, data: bytes | str, mode: int = 0o600) -> None:
+    """Replaces path by data, whole or not at all; makes the folder (0700) where it is missing."""
+    folder, name = os.path.split(path)
+    temporary = os.path.join(folder, _temporary(name))
+    try:
+        _write_new(temporary, data, mode)
+    except FileNotFoundError:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        _write_new(temporary, data, mode)
+    _settle(temporary, lambda: os.rename(temporary, path))
+
+
+def create(path: str, data: bytes | str, mode: int = 0o600) -> bool:
+    """Writes path if nobody has yet. True for exactly one caller, whoever else tries at the same time."""
+    folder, name = os.path.split(path)
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    temporary = os.path.join(folder, _temporary(name))
+    _write_new(temporary, data, mode)
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        return False
+    finally:
+        os.unlink(temporary)
+    return True
+
+
+def _write_new(path: str, data: bytes | str, mode: int, dir_fd: int | None = None) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    fd = os.open(path, flags, mode, dir_fd=dir_fd)
+    try:
+        view = memoryview(data.encode() if isinstance(data, str) else data)
+        while view:
+            view = view[os.write(fd, view) :]
+    except BaseException:
+        os.unlink(path, dir_fd=dir_fd)
+        raise
+    finally:
+        os.close(fd)
+
+
+def _settle(temporary: str, act) -> None:
+    try:
+        act()
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def write_json(path: str, value: object, mode: int = 0o600) -> None:
+    write(path, json.dumps(value, ensure_ascii=False, indent=1) + "\n", mode)
+
+
+def create_json(path: str, value: object) -> bool:
+    return create(path, json.dumps(value, ensure_ascii=False, indent=1) + "\n")
+
+
+def read_json(path: str) -> dict | None:
+    """The record, or None where there is none that can be read (missing, torn by a full disk, not an object)."""
+    try:
+        with open(path, "rb") as f:
+            value = json.loads(f.read())
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def names(folder: str) -> list[str]:
+    """The records in a folder, sorted; temporary files are none."""
+    try:
+        return sorted(name for name in os.listdir(folder) if name[0] != ".")
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def move(source: str, target: str) -> bool:
+    """Claims by rename. False when somebody else was faster."""
+    try:
+        os.rename(source, target)
+    except FileNotFoundError:
+        if not os.path.isdir(os.path.dirname(target)) and os.path.lexists(source):
+            os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
+            return move(source, target)
+        return False
+    return True
+
+
+def touch(path: str) -> None:
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+
+
+def remove(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def own_folder(path: str) -> str:
+    """Makes a folder that is ours alone (0700), or raises PermissionError when somebody else was there first."""
+    os.makedirs(path, mode=0o700, exist_ok=True)
+    found = os.lstat(path)
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise PermissionError(errno.EPERM, "belongs to somebody else", path)
+    if found.st_mode & 0o077:
+        os.chmod(path, 0o700)
+    return path
+
+
+# locks
+
+
+def lock(path: str, wait: float = 0.0) -> int | None:
+    """An flock that dies with its holder: its descriptor, or None when it is held (after `wait` seconds)."""
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return fd
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                os.close(fd)
+                return None
+            time.sleep(0.005)
+
+
+def held(path: str) -> bool:
+    """Whether a living process holds the lock at path."""
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
+# bells: a FIFO is the only way one process here wakes another
+
+
+def bell(path: str, dir_fd: int | None = None) -> int:
+    """Opens (and makes) a FIFO for waiting on. Read-write, so that it never reports an end of file."""
+    with contextlib.suppress(FileExistsError):
+        os.mkfifo(path, 0o600, dir_fd=dir_fd)
+    fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=dir_fd)
+    if not stat.S_ISFIFO(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(errno.EINVAL, "is not a FIFO", path)
+    return fd
+
+
+def ring(path: str, dir_fd: int | None = None) -> bool:
+    """Wakes who waits on the FIFO. False when nobody does; never blocks, never follows a link."""
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=dir_fd)
+    except OSError:
+        return False
+    try:
+        if stat.S_ISFIFO(os.fstat(fd).st_mode):
+            os.write(fd, b".")
+    except OSError:  # full: whoever waits there has been rung for already
+        pass
+    finally:
+        os.close(fd)
+    return True
+
+
+def drain(fd: int) -> None:
+    with contextlib.suppress(BlockingIOError):
+        while os.read(fd, 4096):
+            pass
+
+
+# folders in a project: not ours to trust
+
+
+def folder(root: str, *parts: str, make: bool = False) -> int:
+    """A descriptor of root/parts, no link followed on the way. OSError where a part is something else."""
+    fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for part in parts:
+            fd = _enter(fd, part, make)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _enter(fd: int, part: str, make: bool) -> int:
+    if make:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(part, 0o755, dir_fd=fd)
+    inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
+    os.close(fd)
+    return inner
+
+
+def read_in(fd: int, name: str, limit: int = 1 << 20) -> bytes | None:
+    """At most limit bytes of a regular file in the folder fd; None where there is none."""
+    try:
+        inner = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=fd)
+    except OSError:
+        return None
+    if not stat.S_ISREG(os.fstat(inner).st_mode):
+        os.close(inner)
+        return None
+    with open(inner, "rb") as f:
+        return f.read(limit)
+
+
+def write_in(fd: int, name: str, data: bytes | str, mode: int = 0o644) -> None:
+    """Replaces a file in the folder fd, whole or not at all; a link there is replaced, not followed."""
+    temporary = _temporary(name)
+    _write_new(temporary, data, mode, dir_fd=fd)
+    try:
+        os.rename(temporary, name, src_dir_fd=fd, dst_dir_fd=fd)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary, dir_fd=fd)
+        raise

@@ -1,0 +1,419 @@
+"""What records, reports and hook messages look like: the one source of schemas/ (`python -m dispatch_hooks.schemas`).
+
+Hooks and supervisors write plain dicts and never load this; doctor, config and the tests hold them to it.
+What we write allows no other field, so that a typo is found. What Claude Code writes may grow.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from dispatch_hooks import config
+
+Permissions = Literal["ask", "auto", "bypass"]
+
+Time = Annotated[float, Field(description="Seconds since 1970-01-01 UTC.")]
+
+
+class Ours(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Theirs(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=True)
+
+
+# config.toml
+
+OWN = "What it may do, instead of the top permissions: ask, auto, or bypass (anything, unasked)."
+
+
+class EnvTable(Ours):
+    drop: list[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]] = Field(
+        default_factory=list, description="Names of variables that workers must not inherit."
+    )
+
+
+class Model(Ours):
+    backend: str = Field("", description="The backend that runs it; else the one that knows the name, else claude.")
+    name: str = Field("", min_length=1, description="What the CLI calls it, if that is not the name of this table.")
+    permissions: Permissions | None = Field(None, description=OWN)
+
+
+class Alias(Ours):
+    model: str = Field("", description="A model, backend or known name; else claude with its own default model.")
+    prompt: str = Field("", description="What every worker of this alias is told before its task.")
+    permissions: Permissions | None = Field(None, description=OWN)
+
+
+class Backend(Ours):
+    command: list[str] = Field(
+        default_factory=list,
+        min_length=1,
+        description="The CLI and its arguments. {prompt}, {model} and {folder} are filled in; without {prompt} it is "
+        "written to standard input.",
+    )
+    program: str = Field("claude", min_length=1, description="Only for claude: the program to run, by name or path.")
+    permissions: Permissions | None = Field(None, description=OWN)
+
+
+class Config(Ours):
+    """config.toml: how your workers run. Every key may be left out."""
+
+    default: str = Field("claude", min_length=1, description="The model, alias or backend of a task that names none.")
+    permissions: Literal["ask", "auto"] = Field(
+        "ask",
+        description="What a worker may do: ask (edit here, ask for the rest) or auto (shell too). bypass is never the "
+        "default: it is set on a model, an alias or a backend.",
+    )
+    wake: Literal["off", "questions", "needed", "all"] = Field(
+        "needed",
+        description="What may wake an idle chat: off, questions, needed (questions, failures, the last finished task "
+        "of several) or all.",
+    )
+    max_parallel: int = Field(6, ge=1, le=64, description="How many tasks may run at the same time.")
+    ask_seconds: int = Field(
+        600, ge=1, description="How long a worker waits for an answer before it is stopped, to be resumed by it later."
+    )
+    keep_days: int = Field(30, ge=0, description="After how many days `dispatch-hooks clean` removes what is over.")
+    check: str = Field("", description='A command of yours that makes "finished" into "checked", as "make test" may.')
+    check_seconds: int = Field(600, ge=1, description="How long the check may take.")
+    env: EnvTable = Field(default_factory=EnvTable)
+    models: dict[str, Model] = Field(default_factory=dict, description="Names of yours for models.")
+    aliases: dict[str, Alias] = Field(default_factory=dict, description="A model with words of yours: a role.")
+    backends: dict[str, Backend] = Field(default_factory=dict, description="Worker CLIs, each by its name.")
+
+    @model_validator(mode="after")
+    def _commands(self) -> Config:
+        for name, backend in self.backends.items():
+            if name not in config.CLI and not backend.command:
+                raise ValueError(f'backends.{name} needs a command, for example ["{name}", "--prompt", "{{prompt}}"]')
+        return self
+
+
+# records (dispatch_hooks.tasks and dispatch_hooks.questions say where they are)
+
+
+class Task(Ours):
+    """task.json: what was asked. Written once, by the dispatch."""
+
+    id: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", description="Short, kebab-case, unique in its project.")
+    title: str
+    text: str = Field(description="The task in the person's words.")
+    plan: list[str] = Field(description="Its steps; none where its worker is to write them.")
+    context: str = Field(description="What was said around a list of tasks: for every one of them.")
+    directory: str | None = Field(description="Where it works, from the project's root; else there.")
+    read_only: bool
+    project: str = Field(description="The project's folder.")
+    chat: str = Field(description="The session that dispatched it and gets its news.")
+    prompt: str = Field(description="The prompt's id.")
+    check: str = Field(description="The command that checks it when it has finished; empty for none.")
+    made: Time
+    model: str = Field(description="What its CLI calls the model; empty for the CLI's own default.")
+    alias: str
+    alias_prompt: str
+    backend: str
+    permissions: Permissions
+    launcher: str = "local"
+
+
+class Identity(Ours):
+    """A process, named for good: a pid alone is used again."""
+
+    pid: int
+    started: str = Field(description="When it began, in the system's own words.")
+    boot: str
+    machine: str
+
+
+class Taken(Ours):
+    """What of the person's words the worker has been told, by number."""
+
+    answers: list[int]
+    notes: list[int]
+
+
+State = Literal[
+    "starting", "running", "parked", "finished", "checked", "stopped", "failed", "cancelled", "lost"
+]
+
+
+class Status(Ours):
+    """status.json: how it goes. Written by the supervisor that holds the task's lock."""
+
+    state: State
+    run: int = Field(ge=0, description="Which life of a worker for this task; 0 before the first.")
+    why: str = ""
+    started: Time | None = None
+    ended: Time | None = None
+    supervisor: Identity | None = None
+    worker: Identity | None = None
+    backend: str = ""
+    model: str = ""
+    session: str | None = Field(None, description="The worker CLI's own session, which a later run resumes.")
+    ticked: int = Field(0, ge=0)
+    items: int = Field(0, ge=0)
+    files: list[str] = Field(default_factory=list, description="What it changed, as far as its CLI tells.")
+    last: str = Field("", description="The last thing it was seen to do.")
+    cost_usd: float | None = None
+    tokens: int | None = None
+    summary: str = Field("", description="The worker's own line about what came of it.")
+    output: bool = Field(False, description="Whether there is an output.md.")
+    taken: Taken | None = None
+
+
+class Question(Ours):
+    """questions/NNN.json: what a worker asks the person."""
+
+    n: int = Field(ge=1)
+    kind: Literal["question", "permission"]
+    text: str
+    options: list[str]
+    asked: Time
+    run: int = Field(ge=1)
+    tool: str | None = Field(None, description="The tool call that waits for the answer, where one does.")
+    input: dict[str, Any] | None = None
+    ref: str | None = Field(None, description="The file or plan item that asked.")
+
+
+class Answer(Ours):
+    """answers/NNN.json: the first answer to the question of that number; never changed."""
+
+    n: int = Field(ge=1)
+    text: str
+    by: Literal["typed", "relayed", "terminal"]
+    at: Time
+
+
+class Retry(Ours):
+    """An order to start again in a new conversation, with another model perhaps."""
+
+    changed: Literal[True]
+    model: str | None = None
+    alias: str | None = None
+    alias_prompt: str | None = None
+    backend: str | None = None
+    permissions: Permissions | None = None
+
+
+class Note(Answer):
+    """notes/NNN.json: what the person told a worker unasked."""
+
+    retry: Retry | None = None
+
+
+class _News(Ours):
+    key: str = Field(pattern="~", description="<project>~<task>, as on the active list.")
+    task: str
+    project: str
+    chat: str
+    run: int = Field(ge=0)
+    model: str = Field(description="What a person calls who did it: alias, model or backend.")
+    text: str
+    made: Time
+
+
+class Asked(_News):
+    """An event of an inbox: a worker asks."""
+
+    kind: Literal["question", "permission"]
+    options: list[str]
+    question: int = Field(ge=1)
+
+
+class Ended(_News):
+    """An event of an inbox: a task has ended."""
+
+    kind: Literal["finished", "checked", "stopped", "failed", "lost"]
+    path: str = Field(description="What the worker wrote, from the project's root; empty where it wrote nothing.")
+    ticked: int | None
+    items: int | None
+    cost_usd: float | None
+    seconds: int | None
+
+
+Event = Annotated[Asked | Ended, Field(discriminator="kind")]
+
+
+# reports
+
+
+class Open(Ours):
+    n: int
+    kind: Literal["question", "permission"]
+    text: str
+    options: list[str]
+
+
+class Row(Ours):
+    """One task, as `show --json` prints it."""
+
+    id: str
+    title: str
+    state: Literal[State, "asks"]
+    why: str
+    who: str = Field(description="Alias, model or backend.")
+    backend: str
+    permissions: Permissions
+    project: str
+    folder: str = Field(description="Where its plan and output are.")
+    ticked: int
+    items: int
+    made: Time
+    seconds: int | None = Field(description="How long its present or last run took; none before the first.")
+    cost_usd: float | None
+    tokens: int | None
+    summary: str
+    last: str
+    session: str | None
+    run: int
+    questions: list[Open]
+
+
+class StatusReport(Ours):
+    """`dispatch-hooks status --json`."""
+
+    tasks: list[Row]
+
+
+class Parsed(Ours):
+    """One task that a prompt asks for."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    id: str
+    title: str
+    model: str | None
+    alias: str | None
+    backend: str | None
+    worktree: bool | str | None
+    after: str | list[str] | None
+    plan: list[str]
+    context: str
+
+
+class ParseReport(Ours):
+    """`dispatch-hooks parse --json`: how a prompt would be understood."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    dispatch: bool
+    tasks: list[Parsed]
+    reason: str
+
+
+class Finding(Ours):
+    check: str
+    state: Literal["ok", "warn", "fail"]
+    text: str
+    fix: str | None = Field(description="What to type.")
+
+
+class DoctorReport(Ours):
+    """`dispatch-hooks doctor --json`."""
+
+    ok: bool = Field(description="Whether nothing fails; warnings may be there.")
+    findings: list[Finding]
+
+
+# what Claude Code gives to hooks (captured: tests/events)
+
+
+class HookInput(Theirs):
+    session_id: str = Field(min_length=1)
+    transcript_path: str
+    cwd: str
+    prompt_id: str = ""
+
+
+class UserPromptSubmitInput(HookInput):
+    hook_event_name: Literal["UserPromptSubmit"]
+    prompt: str
+    permission_mode: str = ""
+
+
+class StopInput(HookInput):
+    hook_event_name: Literal["Stop"]
+    stop_hook_active: bool
+    permission_mode: str = ""
+    last_assistant_message: str = ""
+
+
+class SessionStartInput(HookInput):
+    hook_event_name: Literal["SessionStart"]
+    source: Literal["startup", "resume", "clear", "compact", "fork"]
+    model: str = ""
+
+
+class SessionEndInput(HookInput):
+    hook_event_name: Literal["SessionEnd"]
+    reason: str
+
+
+class NotificationInput(HookInput):
+    hook_event_name: Literal["Notification"]
+    notification_type: str
+    message: str = ""
+
+
+# what our hooks print: one such document or nothing
+
+Context = Annotated[str, Field(max_length=10_000, description="Longer, and Claude Code puts a file in its place.")]
+
+
+class Stopped(Ours):
+    """The prompt ends here, without a model call. Claude Code would drop anything that stood beside."""
+
+    continue_: Literal[False] = Field(alias="continue")
+    stopReason: str = Field(min_length=1)
+
+
+class PromptContext(Ours):
+    hookEventName: Literal["UserPromptSubmit"]
+    additionalContext: Context
+
+
+class News(Ours):
+    """The digest: for the model, for the person, or both."""
+
+    systemMessage: str | None = Field(None, min_length=1)
+    hookSpecificOutput: PromptContext | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> News:
+        if self.systemMessage is None and self.hookSpecificOutput is None:
+            raise ValueError("says nothing")
+        return self
+
+
+UserPromptSubmitOutput = Stopped | News
+
+
+class StopOutput(Ours):
+    """Words for the person. It never forces a turn: no decision, no context."""
+
+    systemMessage: str = Field(min_length=1)
+
+
+class StartContext(Ours):
+    hookEventName: Literal["SessionStart"]
+    additionalContext: Context
+
+
+class SessionStartOutput(Ours):
+    """What a new or compacted context must be reminded of."""
+
+    hookSpecificOutput: StartContext
+    systemMessage: str | None = Field(None, min_length=1)
+
+
+class SessionEndOutput(Ours):
+    """Nobody reads what SessionEnd prints: the empty object at most."""
+
+
+class NotificationOutput(Ours):
+    """A desktop notification: the one thing that Claude Code takes from this event."""
+
+    terminalSequence: str = Field(pattern="^\x1b\\][^\x1b\x07]*\x07$")

@@ -1,0 +1,96 @@
+"""How a run ended, in one true word, and the event that tells it.
+
+finished   the worker says so: its last turn ended without an error and every item is ticked
+checked    finished, and the person's check command passed
+stopped    its last turn ended, but items are left without a tick
+failed     an error of its CLI, an item marked [!], or the check did not pass
+parked     it waits for an answer and no worker runs; the answer starts it again
+cancelled  the person ended it
+lost       its processes are gone and nobody recorded how
+"""
+
+from __future__ import annotations
+
+from dispatch_hooks import hosts, inbox, plan, questions, tasks
+
+SUMMARY = 200
+
+
+def judge(end: dict, items: list[dict]) -> tuple[str, str]:
+    """(state, why) of a run. end: {"cancelled","parked","error","silent"}; why is "" where the state says it all."""
+    failed = plan.marked(items, "!")
+    ticked, total = plan.count(items)
+    if end.get("cancelled"):
+        return "cancelled", ""
+    if end.get("parked"):
+        return "parked", ""
+    if end.get("error"):
+        return "failed", end["error"]
+    if failed:
+        return "failed", failed[0]
+    if ticked < total:
+        return "stopped", f"{total - ticked} of {total} left"
+    return "finished", ""
+
+
+def summary(task: dict, last_words: str) -> str:
+    """The worker's own line: the first of output.md, else of its last message."""
+    written = tasks.read_text(task, "output.md", 1 << 16)
+    for text in (written, last_words):
+        line = next((line.strip("# \t*") for line in text.splitlines() if line.strip("# \t*-")), "")
+        if line:
+            return line[:SUMMARY]
+    return ""
+
+
+def ended_event(folder: str, task: dict, status: dict) -> dict:
+    """The event of a task that ended; made from its record alone, so that it can be made again after a crash."""
+    told = status.get("summary") or ""
+    why = status.get("why") or ""
+    return {
+        **_event(folder, task, status),
+        "kind": status["state"],
+        "text": why if status["state"] in ("failed", "lost") else told or why,
+        "path": f"{tasks.place(task)}/output.md" if status.get("output") else "",
+        "made": status.get("ended"),
+        "ticked": status.get("ticked"),
+        "items": status.get("items"),
+        "cost_usd": status.get("cost_usd"),
+        "seconds": round(status["ended"] - status["started"]) if status.get("started") else None,
+    }
+
+
+def asked_event(folder: str, task: dict, status: dict, question: dict) -> dict:
+    return {
+        **_event(folder, task, status),
+        "kind": question["kind"],
+        "text": question["text"],
+        "options": question["options"],
+        "question": question["n"],
+        "made": question["asked"],
+    }
+
+
+def _event(folder: str, task: dict, status: dict) -> dict:
+    return {
+        "key": tasks.key(folder),
+        "task": task["id"],
+        "project": task["project"],
+        "chat": task["chat"],
+        "run": status["run"],
+        "model": task["alias"] or task["model"] or task["backend"],
+    }
+
+
+def announce(folder: str, task: dict, status: dict) -> None:
+    """Posts what a recorded end (or an open question) means for the person. Saying it twice is saying it once."""
+    if status["state"] in tasks.ENDED and status["state"] != "cancelled":
+        tell(ended_event(folder, task, status))
+    for question in questions.waiting(folder):
+        tell(asked_event(folder, task, {**status, "run": question["run"]}, question))
+
+
+def tell(event: dict) -> None:
+    if inbox.post(event):
+        hosts.notify(event["chat"], event["project"])
+

@@ -1,0 +1,133 @@
+"""Tasks as plain text, for the pane and for a terminal without colours."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from dispatch_hooks import digest, files, plan, questions, steer, tasks
+
+ORDER = ("asks", "failed", "lost", "stopped", "running", "starting", "parked", "finished", "checked", "cancelled")
+"""What needs the person first."""
+
+SHOWN = 20
+
+
+def row(folder: str) -> dict | None:
+    """One task in figures: {"id","state","who","ticked","items","seconds","cost_usd","last","question",…}."""
+    task, status = tasks.read(folder), tasks.status(folder)
+    if task is None:
+        return None
+    open_questions = questions.waiting(folder)
+    ticked, items = plan.count(plan.read(tasks.read_text(task, "plan.md")))
+    end = status.get("ended") or time.time()
+    return {
+        "id": task["id"],
+        "title": task["title"],
+        "state": steer.state(folder),
+        "why": status.get("why") or "",
+        "who": task["alias"] or task["model"] or task["backend"],
+        "backend": task["backend"],
+        "permissions": task["permissions"],
+        "project": task["project"],
+        "folder": os.path.join(task["project"], tasks.place(task)),
+        "ticked": ticked,
+        "items": items,
+        "made": task["made"],
+        "seconds": round(end - status["started"]) if status.get("started") else None,
+        "cost_usd": status.get("cost_usd"),
+        "tokens": status.get("tokens"),
+        "summary": status.get("summary") or "",
+        "last": status.get("last") or "",
+        "session": status.get("session"),
+        "run": status["run"],
+        "questions": [{k: q[k] for k in ("n", "kind", "text", "options")} for q in open_questions],
+    }
+
+
+def rows(project: str) -> list[dict]:
+    """The project's tasks, those that need the person first, then the newest."""
+    found = [row(tasks.folder(project, task)) for task in tasks.ids(project)]
+    known = [r for r in found if r]
+    return sorted(known, key=lambda r: (ORDER.index(r["state"]) if r["state"] in ORDER else 99, -r["made"]))
+
+
+def projects() -> list[str]:
+    top = os.path.join(os.path.dirname(tasks.project_folder("/")))
+    found = (files.read_json(os.path.join(top, name, "project.json")) for name in files.names(top))
+    return [p["path"] for p in found if p and "path" in p]
+
+
+def line(r: dict) -> str:
+    parts = [f"{r['ticked']}/{r['items']}", r["who"]]
+    parts += [digest.age(r["seconds"])] if r["seconds"] is not None else []
+    parts += [f"${r['cost_usd']:.2f}"] if r["cost_usd"] else []
+    parts += ["bypass"] if r["permissions"] == "bypass" else []
+    return f"{r['id']}: {r['state']} ({', '.join(parts)}){_more(r)}"
+
+
+def _more(r: dict) -> str:
+    if r["questions"]:
+        return f" {digest.clean(r['questions'][0]['text'], 120)}"
+    said = r["last"] if r["state"] == "running" else r["why"] or r["summary"]
+    return f" {digest.clean(said, 100)}" if said else ""
+
+
+def project_text(project: str) -> str:
+    """What `status` says in the chat."""
+    found = rows(project)
+    if not found:
+        return "no tasks in this project yet."
+    head = f"{len(found)} task{'s' if len(found) > 1 else ''} in this project."
+    more = [f"  and {len(found) - SHOWN} more: dispatch-hooks status --all"] if len(found) > SHOWN else []
+    return "\n".join([head, *(f"  {line(r)}" for r in found[:SHOWN]), *more])
+
+
+def task_text(folder: str) -> str:
+    """What `show x` says in the chat: state, checklist, questions, where the rest is."""
+    r = row(folder)
+    task = tasks.read(folder)
+    marks = {"x": "[x]", "?": "[?]", "!": "[!]"}
+    items = plan.read(tasks.read_text(task, "plan.md"))
+    lines = [line(r), *(f"  {marks.get(i['mark'], '[ ]')} {digest.clean(i['text'], 150)}" for i in items[:30])]
+    for question in r["questions"]:
+        lines.append(f"  asks: {digest.clean(question['text'], digest.QUESTION)}")
+        lines += [f"    {n}. {digest.clean(option, 200)}" for n, option in enumerate(question["options"], 1)]
+        lines.append(f"  answer {r['id']}: …")
+    if r["summary"]:
+        lines.append(f"  {digest.clean(r['summary'], 200)}")
+    lines.append(f"  {tasks.place(task)}/")
+    return "\n".join(lines)
+
+
+HELP = """\
+dispatch-hooks
+  dispatch opus to <task>            a background worker does it; also /dispatch <task>
+  dispatch sonnet: then a list       one worker an item, all at once
+  answer <id>: <words>               answers a worker; answer: <words> while only one asks
+  tell <id> to <do something>        a word to a worker, running or finished
+  status, show <id>, cancel <id>, retry <id> [with <model>]
+  in a terminal: dispatch-hooks --help"""
+
+
+def command_text(name: str, project: str) -> str:
+    """What `/dispatch`, `/dispatch help` and their kin answer, without a model call."""
+    if name == "help":
+        return HELP
+    if name == "status":
+        return project_text(project)
+    if name == "models":
+        return models_text()
+    if name == "config":
+        from dispatch_hooks import paths
+
+        return f"your configuration is {paths.config_file()}; dispatch-hooks config show prints what is in force."
+    return f"{project_text(project)}\n{models_text()}\n  /dispatch help says what can be typed"
+
+
+def models_text() -> str:
+    from dispatch_hooks import config
+
+    settings = config.load()
+    names = [*settings["aliases"], *settings["models"], *settings["backends"], "opus", "sonnet", "haiku"]
+    return f"  models: {', '.join(dict.fromkeys(names))}; default {settings['default']}"

@@ -1,0 +1,89 @@
+"""Putting right what a kill left behind. Run by watcher, SessionStart and every command; never by an idle hook.
+
+Rules, for each task on the active list that no supervisor holds:
+- never started: its supervisor is started (the dispatch was promised; nothing ran yet).
+- ended on record: what was not announced is announced, and it leaves the list.
+- an answer or note is waiting for it and it is parked or ended: its supervisor is started.
+- running on record: what bears the run's mark is ended first, then it is lost, resumable, and said so.
+  Nothing is run again by itself.
+A run of another machine or boot: another machine's is left alone; another boot's is lost.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from dispatch_hooks import dispatch, files, inbox, launchers, outcome, plan, tasks, worker
+
+
+def recover(env: dict, now: float | None = None) -> list[str]:
+    """Puts everything right that can be; returns the keys of the tasks that were found lost."""
+    now = time.time() if now is None else now
+    for batch in dispatch.unfinished():
+        dispatch.launch(batch, env)
+    lost = [tasks.key(folder) for folder in tasks.active() if _recover(folder, env, now) == "lost"]
+    _outstanding()
+    return lost
+
+
+def _recover(folder: str, env: dict, now: float) -> str:
+    task, status = tasks.read(folder), tasks.status(folder)
+    if task is None:
+        tasks.deactivate(folder)
+        return "gone"
+    if tasks.supervised(folder) or _elsewhere(status):
+        return "alive"
+    if status["state"] == "starting":
+        return _start_late(folder, task, env, now)
+    lock = files.lock(tasks.lock_file(folder))
+    if lock is None:
+        return "alive"
+    try:
+        return _bury(folder, task, tasks.status(folder), now)
+    finally:
+        os.close(lock)
+
+
+def _elsewhere(status: dict) -> bool:
+    from dispatch_hooks import processes
+
+    who = status.get("supervisor")
+    return bool(who) and status["state"] in tasks.RUNNING and who.get("machine") != processes.machine()
+
+
+def _start_late(folder: str, task: dict, env: dict, now: float) -> str:
+    if now - task["made"] < 2.0:  # its dispatch may be starting it this very moment
+        return "alive"
+    launchers.get(task.get("launcher", "local")).start(folder, env)
+    return "started"
+
+
+def _bury(folder: str, task: dict, status: dict, now: float) -> str:
+    """Under the task's lock: the true state, announced, and the task off the active list."""
+    was = status["state"]
+    if was in tasks.RUNNING:
+        worker.leave_none(worker.mark(folder, status["run"]))
+        items = plan.read(tasks.read_text(task, "plan.md"))
+        ticked, total = plan.count(items)
+        output = bool(tasks.read_text(task, "output.md", 1))
+        status.update(state="lost", why="its supervisor was killed", ended=now, ticked=ticked, items=total)
+        status.update(output=output, worker=None)
+        tasks.set_status(folder, status)
+    outcome.announce(folder, task, status)
+    tasks.deactivate(folder)
+    return "lost" if was in tasks.RUNNING else "announced"
+
+
+def _outstanding() -> None:
+    """Takes the gate's marker away when nothing runs and every inbox is empty, and back if that changed between."""
+    if _anything():
+        files.touch(tasks.outstanding_file())
+        return
+    files.remove(tasks.outstanding_file())
+    if _anything():
+        files.touch(tasks.outstanding_file())
+
+
+def _anything() -> bool:
+    return bool(tasks.active()) or any(inbox.anything(chat) for chat in inbox.chats())

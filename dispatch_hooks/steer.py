@@ -1,0 +1,121 @@
+"""What a person does with a task that exists: answer, tell, cancel, retry. The chat and the terminal share this.
+
+Each writes its record first, then rings the supervisor, or starts one where none lives.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from dispatch_hooks import files, launchers, questions, tasks
+from dispatch_hooks.errors import FatalError
+
+
+def answer(folder: str, text: str, by: str, env: dict, n: int | None = None) -> dict:
+    """Answers a task's open question (the oldest, or number n) and returns it. by: typed, relayed or terminal."""
+    task = os.path.basename(folder)
+    waiting = questions.waiting(folder)
+    question = next((q for q in waiting if n in (None, q["n"])), None)
+    if question is None:
+        raise FatalError(_nothing_open(task, n, folder))
+    if question["kind"] == "permission" and by == "relayed":
+        raise FatalError(
+            f"{task} asks for a permission, which only the person can give; they type: answer {task}: yes (or no)"
+        )
+    if not text.strip():
+        raise FatalError(f"the answer to {task} is empty; type: answer {task}: and your words")
+    if not questions.answer(folder, question["n"], text.strip(), by, time.time()):
+        raise FatalError(f"{task} was answered by somebody else in the meantime; show {task} says what")
+    wake(folder, env)
+    return question
+
+
+def _nothing_open(task: str, n: int | None, folder: str) -> str:
+    if n is not None and questions.get(folder, n):
+        said = questions.answer_of(folder, n)
+        return f"question {n} of {task} has its answer already: {said['text'] if said else ''}"
+    state = tasks.status(folder)["state"]
+    return f'{task} asks nothing (it is {state}); to speak to it, type: tell {task} to …'
+
+
+def tell(folder: str, text: str, by: str, env: dict) -> str:
+    """Gives a worker a note; one that has ended goes on, in its own conversation. Returns how it will be heard."""
+    if not text.strip():
+        raise FatalError(f"there is nothing to tell {os.path.basename(folder)}; add the words")
+    files.remove(os.path.join(folder, "cancel"))
+    running = tasks.supervised(folder)
+    questions.note(folder, text.strip(), by, time.time())
+    wake(folder, env)
+    return "told" if running else "told; it goes on"
+
+
+def retry(folder: str, change: dict, by: str, env: dict) -> None:
+    """Starts the task again in a new conversation, from its first item without a tick. change: {"model"…} or {}."""
+    if tasks.supervised(folder):
+        raise FatalError(f"{os.path.basename(folder)} is running; cancel it first, or tell it something")
+    files.remove(os.path.join(folder, "cancel"))
+    for question in questions.waiting(folder):
+        questions.answer(folder, question["n"], "(started again)", by, time.time())
+    path = os.path.join(folder, "notes")
+    n = len(files.names(path)) + 1
+    note = {"n": n, "text": "", "by": by, "at": time.time(), "retry": {"changed": True, **change}}
+    if not files.create_json(os.path.join(path, f"{n:03}.json"), note):
+        raise FatalError("somebody else spoke to it at this moment; try again")
+    wake(folder, env)
+
+
+def cancel(folder: str, env: dict) -> str:
+    """Ends a task; "cancelled" at once where no worker runs, else "cancelling". FatalError where it has ended."""
+    task, status = tasks.read(folder), tasks.status(folder)
+    if status["state"] in tasks.ENDED and not tasks.supervised(folder):
+        raise FatalError(f"{task['id']} has ended already (it is {status['state']})")
+    files.touch(os.path.join(folder, "cancel"))
+    if files.ring(tasks.bell_file(folder)) and tasks.supervised(folder):
+        return "cancelling"
+    return _cancel_idle(folder, status)
+
+
+def _cancel_idle(folder: str, status: dict) -> str:
+    lock = files.lock(tasks.lock_file(folder))
+    if lock is None:  # its supervisor is just starting: it finds the mark
+        return "cancelling"
+    try:
+        status.update(state="cancelled", why="", ended=time.time())
+        tasks.set_status(folder, status)
+        for question in questions.waiting(folder):
+            questions.answer(folder, question["n"], "(cancelled)", "terminal", time.time())
+        files.remove(os.path.join(folder, "cancel"))
+        tasks.deactivate(folder)
+    finally:
+        os.close(lock)
+    return "cancelled"
+
+
+def wake(folder: str, env: dict) -> None:
+    """Has the task's supervisor look, or starts one. A supervisor looks once more after it has let its lock go."""
+    files.ring(tasks.bell_file(folder))
+    if not tasks.supervised(folder):
+        tasks.activate(folder)
+        launchers.get(tasks.read(folder).get("launcher", "local")).start(folder, env)
+
+
+def asking(project: str) -> list[tuple[str, dict]]:
+    """(task folder, question) of every open question in a project, the oldest first."""
+    found = [(tasks.folder(project, task), q) for task in tasks.ids(project) for q in _open(project, task)]
+    return sorted(found, key=lambda pair: pair[1]["asked"])
+
+
+def _open(project: str, task: str) -> list[dict]:
+    folder = tasks.folder(project, task)
+    return [] if tasks.status(folder)["state"] == "cancelled" else questions.waiting(folder)
+
+
+def state(folder: str) -> str:
+    """The word for how a task is, as people read it: "asks" covers running and parked with a question open."""
+    found = tasks.status(folder)["state"]
+    if found in ("running", "parked") and questions.waiting(folder):
+        return "asks"
+    return found
+
+

@@ -1,0 +1,203 @@
+"""Tasks and their records, on the trusted side, and their folders in the project.
+
+    <state>/projects/<name>/project.json              {"path"}
+    <state>/projects/<name>/tasks/<id>/task.json      what was asked; written once, by the dispatch
+                                       status.json    how it goes; written by the supervisor that holds the lock
+                                       questions/ answers/ notes/    dispatch_hooks.questions
+                                       events.jsonl   what the worker's CLI said, as it came
+    <state>/active/<name>~<id>                        the active list: a line with the task's folder
+    <runtime>/runs/<name>~<id>/{lock,bell}            held and heard by the supervisor
+    <project>/.dispatch/tasks/<id>/                   plan.md, output.md, context.md, worker.log, ipc/
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+
+from dispatch_hooks import files, paths, processes
+
+ENDED = ("finished", "checked", "stopped", "failed", "cancelled", "lost")
+"""The states in which no worker runs and none waits for an answer."""
+
+RUNNING = ("starting", "running")
+
+IGNORED = "*\n"
+
+
+# projects
+
+
+def project_of(cwd: str, fallback: str = "") -> str:
+    """The main worktree of the git repository around cwd, else fallback (CLAUDE_PROJECT_DIR), else cwd."""
+    folder = os.path.realpath(cwd)
+    while True:
+        mark = os.path.join(folder, ".git")
+        if os.path.isdir(mark):
+            return folder
+        if os.path.isfile(mark):
+            return _main_worktree(mark) or folder
+        up = os.path.dirname(folder)
+        if up == folder:
+            return os.path.realpath(fallback or cwd)
+        folder = up
+
+
+def _main_worktree(mark: str) -> str | None:
+    """Where a linked worktree's `.git` file leads: <main>/.git/worktrees/<name>. A submodule is its own."""
+    with contextlib.suppress(OSError), open(mark, encoding="utf-8", errors="surrogateescape") as f:
+        target = os.path.join(os.path.dirname(mark), f.read(4096).removeprefix("gitdir:").strip())
+        common, _, kind = os.path.normpath(target).rpartition("/worktrees/")
+        if kind and os.path.basename(common) == ".git":
+            return os.path.realpath(os.path.dirname(common))
+    return None
+
+
+def project_name(project: str) -> str:
+    """A folder name for the project: its own, readable, with a hash of the whole path."""
+    digest = hashlib.sha1(os.fsencode(project), usedforsecurity=False).hexdigest()[:10]
+    base = "".join(c if (c.isalnum() and c.isascii()) or c in "-_." else "-" for c in os.path.basename(project))
+    return f"{base[:40].strip('.') or 'root'}-{digest}"
+
+
+def project_folder(project: str) -> str:
+    return os.path.join(paths.dirs().state, "projects", project_name(project))
+
+
+def ids(project: str) -> list[str]:
+    return files.names(os.path.join(project_folder(project), "tasks"))
+
+
+# one task
+
+
+def folder(project: str, task: str) -> str:
+    return os.path.join(project_folder(project), "tasks", task)
+
+
+def key(folder: str) -> str:
+    """A task folder's name on the active list and in the runtime folder."""
+    up, task = os.path.split(folder)
+    return f"{os.path.basename(os.path.dirname(up))}~{task}"
+
+
+def runtime(folder: str) -> str:
+    return os.path.join(paths.dirs().runtime, "runs", key(folder))
+
+
+def lock_file(folder: str) -> str:
+    return os.path.join(runtime(folder), "lock")
+
+
+def bell_file(folder: str) -> str:
+    return os.path.join(runtime(folder), "bell")
+
+
+def create(task: dict) -> str:
+    """Makes a new task's folder from its record, whole or not at all; its folder if it is there already."""
+    final = folder(task["project"], task["id"])
+    if os.path.isdir(final):
+        return final
+    up, name = os.path.split(final)
+    staged = os.path.join(up, f".{name}.{os.getpid()}")
+    os.makedirs(staged, mode=0o700, exist_ok=True)
+    files.write_json(os.path.join(staged, "task.json"), task)
+    files.write_json(os.path.join(project_folder(task["project"]), "project.json"), {"path": task["project"]})
+    with contextlib.suppress(OSError):  # somebody else created the same one between
+        os.rename(staged, final)
+    return final
+
+
+def read(folder: str) -> dict | None:
+    """What was asked: the task's record."""
+    return files.read_json(os.path.join(folder, "task.json"))
+
+
+def status(folder: str) -> dict:
+    """How it goes. {"state": "starting"} where no supervisor has said anything yet."""
+    return files.read_json(os.path.join(folder, "status.json")) or {"state": "starting", "run": 0}
+
+
+def set_status(folder: str, value: dict) -> None:
+    files.write_json(os.path.join(folder, "status.json"), value)
+
+
+def supervised(folder: str) -> bool:
+    """Whether a supervisor lives: it holds the lock, or, where a logout took the runtime folder away, its pid does."""
+    return files.held(lock_file(folder)) or processes.alive(status(folder).get("supervisor"))
+
+
+# the active list
+
+
+def active_file(folder: str) -> str:
+    return os.path.join(paths.dirs().state, "active", key(folder))
+
+
+def activate(folder: str) -> None:
+    files.write(active_file(folder), folder + "\n")
+    remember_outstanding()
+
+
+def deactivate(folder: str) -> None:
+    files.remove(active_file(folder))
+
+
+def active() -> list[str]:
+    """The folders of all tasks of this user that have a supervisor, or should have."""
+    top = os.path.join(paths.dirs().state, "active")
+    found = []
+    for name in files.names(top):
+        project, _, task = name.partition("~")
+        found.append(os.path.join(paths.dirs().state, "projects", project, "tasks", task))
+    return found
+
+
+def outstanding_file() -> str:
+    """A marker for the gate: something of this user's runs, or is not delivered yet."""
+    return os.path.join(paths.dirs().state, "outstanding")
+
+
+def remember_outstanding() -> None:
+    files.touch(outstanding_file())
+
+
+# the folder in the project
+
+
+def open_project_folder(task: dict, make: bool = False) -> int:
+    """A descriptor of .dispatch/tasks/<id>. OSError where a link or a file stands in its place."""
+    return files.folder(task["project"], ".dispatch", "tasks", task["id"], make=make)
+
+
+def lay_out(task: dict, plan: str) -> None:
+    """Makes the task's folder in the project: its plan, its question channel, and a .gitignore above all of it."""
+    top = files.folder(task["project"], ".dispatch", make=True)
+    inner = open_project_folder(task, make=True)
+    try:
+        if files.read_in(top, ".gitignore") is None:
+            files.write_in(top, ".gitignore", IGNORED)
+        if files.read_in(inner, "plan.md") is None:
+            files.write_in(inner, "plan.md", plan)
+        os.close(files.folder(task["project"], ".dispatch", "tasks", task["id"], "ipc", make=True))
+    finally:
+        os.close(top)
+        os.close(inner)
+
+
+def place(task: dict) -> str:
+    """The task's folder as a person would type it, from the project's root."""
+    return f".dispatch/tasks/{task['id']}"
+
+
+def read_text(task: dict, name: str, limit: int = 1 << 20) -> str:
+    """A file that the worker keeps in its task folder; "" where there is none. Its words are data."""
+    try:
+        fd = open_project_folder(task)
+    except OSError:
+        return ""
+    try:
+        return (files.read_in(fd, name, limit) or b"").decode(errors="replace")
+    finally:
+        os.close(fd)

@@ -1,0 +1,184 @@
+"""The watcher: waits beside one host until news should wake its chat, and ends with the digest.
+
+Claude Code starts it as a hook with asyncRewake. Ending with WAKE makes the gate end with 2, and what stands on
+stderr then reaches the model in a turn of its own, or with the next tool result of a turn that runs.
+
+It blocks on its bell, on the host's end and on the ends of its tasks' supervisors. It wakes only for what it has
+itself claimed, and an item that it claimed once wakes nobody again.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import time
+
+from dispatch_hooks import config, digest, files, hosts, inbox, processes, recover, tasks
+from dispatch_hooks.host import delivery, log_fault, session_end
+
+WAKE = 77
+"""The one exit code that the gate turns into 2, Claude Code's sign to wake; no other way to end has it."""
+
+GAP = 10.0
+"""Seconds from one wake to the next: six a minute at most, whatever fails."""
+
+ALONE = 60.0
+"""Seconds that a watcher started for a prompt stays while its host has no tasks."""
+
+LOOK = 5.0
+"""Seconds between looks where the system gives no descriptor for the end of a process."""
+
+
+def main() -> None:
+    try:
+        code = watch(dict(os.environ))
+    except SystemExit:
+        raise
+    except BaseException:
+        log_fault()
+        code = 0
+    sys.stdout.flush()
+    os._exit(code)
+
+
+def watch(env: dict) -> int:
+    """Waits; returns WAKE with the digest on stderr, or 0 when there is nothing (more) to wait for."""
+    pid = hosts.host_pid(env)
+    if not wakes_here(pid, env) or env.get("DISPATCH_HOOKS_TASK"):
+        return 0
+    files.own_folder(os.path.dirname(hosts.top()))
+    lock = files.lock(hosts.place(pid, "watcher.lock"))
+    if lock is None:
+        return 0
+    return Watcher(pid, env).live()
+
+
+def wakes_here(pid: int, env: dict) -> bool:
+    """Not in plain `claude -p`, where asyncRewake holds the turn up; stream-json, which IDEs use, is told by argv."""
+    if env.get("CLAUDE_CODE_ENTRYPOINT", "cli") == "cli":
+        return True
+    words = processes.arguments(pid)
+    return ("stream-json" in words and "--input-format" in words) or "--input-format=stream-json" in words
+
+
+class Watcher:
+    def __init__(self, pid: int, env: dict) -> None:
+        self.pid, self.env = pid, env
+        self.begun = time.time()
+        self.bell = files.bell(hosts.place(pid, "bell"))
+        self.host_end = processes.end_handle(pid)
+        self.ends: dict[str, tuple[int, int | None]] = {}
+        self.leaving = False
+        files.write(hosts.place(pid, "watching"), f"{os.getpid()}\n")
+        import signal
+
+        signal.signal(signal.SIGTERM, self._leave)
+
+    def _leave(self, *_) -> None:
+        self.leaving = True
+        files.ring(hosts.place(self.pid, "bell"))
+
+    def live(self) -> int:
+        """Opens the bell before it looks, looks before it blocks: what happens in between rings."""
+        try:
+            recover.recover(self.env)
+            while True:
+                if self.leaving or not processes.started(self.pid):
+                    return self._hand_over()
+                text, wait = self.step(time.time())
+                if text:
+                    os.write(2, text.encode("utf-8", "replace"))
+                    return WAKE
+                if wait is None:
+                    return 0
+                self._block(wait)
+        finally:
+            files.remove(hosts.place(self.pid, "watching"))
+
+    def step(self, now: float) -> tuple[str, float | None]:
+        """(the digest to wake with or "", seconds to wait or None to end)."""
+        host = files.read_json(hosts.place(self.pid, "host.json"))
+        if host is None:
+            return "", (ALONE if now - self.begun < ALONE else None)
+        own = self._own_tasks(host)
+        self._mind_supervisors(own)
+        if not own and not os.path.exists(hosts.place(self.pid, "tasks")) and now - self.begun > ALONE:
+            return "", None
+        due = self._due(host, own, config.load()["wake"])
+        if not due:
+            return "", ALONE if not own else self._patience()
+        rest = self._last_wake() + GAP - now
+        if 0 < rest <= GAP:
+            return "", rest
+        return self._claim(host, now), self._patience()
+
+    def _patience(self) -> float:
+        return LOOK if self.host_end is None else 3600.0
+
+    def _own_tasks(self, host: dict) -> list[str]:
+        chats = hosts.chats_of(host)
+        return [folder for folder in tasks.active() if (tasks.read(folder) or {}).get("chat") in chats]
+
+    def _mind_supervisors(self, own: list[str]) -> None:
+        """Hears of the end of each supervisor; one that died without a record is put right at once."""
+        for folder in [f for f in self.ends if f not in own]:
+            self._unwatch(folder)
+        gone = False
+        for folder in own:
+            who = tasks.status(folder).get("supervisor") or {}
+            if who and self.ends.get(folder, (0, None))[0] != who["pid"]:
+                self._unwatch(folder)
+                self.ends[folder] = (who["pid"], processes.end_handle(who["pid"]))
+            gone = gone or bool(who and not tasks.supervised(folder))
+        if gone:
+            recover.recover(self.env)
+
+    def _unwatch(self, folder: str) -> None:
+        handle = self.ends.pop(folder, (0, None))[1]
+        if handle is not None:
+            os.close(handle)
+
+    def _due(self, host: dict, own: list[str], policy: str) -> list[dict]:
+        events = [event for chat in hosts.chats_of(host) for event in inbox.pending(chat)]
+        fresh = [event for event in events if not delivery.moot(event)]
+        return fresh if any(wakes(event, policy, bool(own)) for event in fresh) else []
+
+    def _claim(self, host: dict, now: float) -> str:
+        events = delivery.take(host, f"wake-{self.pid}-{int(now * 1000)}", now)
+        if not events:
+            return ""
+        files.write(hosts.place(self.pid, "woken"), f"{now}\n")
+        return digest.for_model(events)
+
+    def _last_wake(self) -> float:
+        try:
+            with open(hosts.place(self.pid, "woken"), encoding="ascii") as f:
+                return float(f.read())
+        except (OSError, ValueError):
+            return 0.0
+
+    def _block(self, wait: float) -> None:
+        handles = [self.bell, self.host_end, *(handle for _, handle in self.ends.values())]
+        if None in handles:
+            wait = min(wait, LOOK)
+        try:
+            select.select([handle for handle in handles if handle is not None], [], [], wait)
+        except InterruptedError:
+            pass
+        files.drain(self.bell)
+
+    def _hand_over(self) -> int:
+        session_end.hand_over(self.pid)
+        return 0
+
+
+def wakes(event: dict, policy: str, more_to_come: bool) -> bool:
+    """Whether an event wakes an idle chat by itself; otherwise it rides on the next turn."""
+    if policy in ("off", "all"):
+        return policy == "all"
+    if event["kind"] in ("question", "permission"):
+        return True
+    if policy == "questions":
+        return False
+    return event["kind"] in inbox.URGENT or not more_to_come

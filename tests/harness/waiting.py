@@ -1,0 +1,20 @@
+"""The one place that polls."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+STEP = 0.05
+
+
+def wait_until(predicate: Callable[[], T], timeout: float = 20, why: str | Callable[[], str] = "") -> T:
+    """The first true value of the predicate; after `timeout` seconds an AssertionError that says why."""
+    end = time.monotonic() + timeout
+    while True:
+        if value := predicate():
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {timeout} s: {why() if callable(why) else why or predicate}")
+        time.sleep(STEP)
