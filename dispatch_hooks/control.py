@@ -1,7 +1,156 @@
-def parse(prompt, state):
-    w=prompt.split(None,2)
-    if prompt.strip()=="status" and state["own"]: return {"verb":"status","task":None,"text":"","model":None,"question":None}
-    if prompt.startswith("answer:") and len(state["asking"])==1: return {"verb":"answer","task":state["asking"][0],"text":prompt[7:].strip(),"model":None,"question":None}
-    if len(w)>1 and w[0] in("answer","tell","show","cancel","retry") and w[1].rstrip(":") in state["tasks"]:
-        return {"verb":w[0],"task":w[1].rstrip(":"),"text":(w[2] if len(w)>2 else "").removeprefix("to "),"model":None,"question":None}
+"""Control words of the chat: answer, tell, show, cancel, retry, status. Pure and cheap: it runs on every prompt.
+
+A control word counts only where it fits: the whole prompt is the phrase, and it names a task that there is. All
+else is conversation; the model can still do what was meant. docs/grammar.md has the forms.
+"""
+
+from __future__ import annotations
+
+from dispatch_hooks import request
+
+PREFIXES = ("/dispatch-hooks:dispatch ", "/dispatch ", "dispatch ")
+
+ORDINARY = frozenset(
+    "a about after again all an and any as at back before both briefly but by each every everything first for from her "
+    "him his honestly how if in it like me my nothing of on one only or our question questions short so some that the "
+    "their them then these this those to us what when where which who why with without you your".split()
+)
+"""First words after "answer" that make an ordinary sentence of it, unless a colon says otherwise."""
+
+
+def parse(prompt: str, state: dict) -> dict | None:
+    """What the person asks of us by a control word, or None: conversation.
+
+    state: {"tasks": {id: state}, "asking": [ids with an open question, oldest first], "own": this chat has tasks}.
+    Returns {"verb","task","text","model","question"}, and "ambiguous": [ids] when an answer could be for several.
+    """
+    if not request.typed(prompt):
+        return None
+    text = _bare(prompt.strip())
+    word, rest = _word(text)
+    if word.startswith("@"):
+        return _at(text[1:], state)
+    read = _VERBS.get(word.lower().rstrip("?!.:")) if len(word) < 12 else None
+    return read(text[len(word.rstrip(":")) :], state) if read else None
+
+
+def _bare(text: str) -> str:
+    for prefix in PREFIXES:
+        if text[: len(prefix)].lower() == prefix:
+            return text[len(prefix) :].strip()
+    return text
+
+
+def _word(text: str) -> tuple[str, str]:
+    """(the first word, what follows it), every line of it kept."""
+    parts = text.split(None, 1)
+    return (parts[0] if parts else ""), (parts[1] if len(parts) > 1 else "")
+
+
+def _found(verb: str, task: str | None, text: str = "", **more) -> dict:
+    return {"verb": verb, "task": task, "text": text, "model": None, "question": None, **more}
+
+
+def _task(text: str, state: dict) -> tuple[str | None, str]:
+    """(the known task that the text begins with, what follows its name and a colon or comma)."""
+    end = next((n for n, c in enumerate(text[:80]) if c.isspace() or c in ":,"), len(text))
+    name = text[:end].rstrip(".!?").lower()
+    known = next((task for task in state["tasks"] if task.lower() == name), None) if name else None
+    return known, text[end:]
+
+
+# answer, tell
+
+
+def _answer(rest: str, state: dict) -> dict | None:
+    if rest.startswith(":"):
+        return _unnamed(rest[1:], state, True)
+    task, more = _task(rest.lstrip(), state)
+    if task is None:
+        return _unnamed(rest, state, False)
+    question, words = _question(more)
+    return _found("answer", task, words, question=question) if words else _found("show", task)
+
+
+def _at(rest: str, state: dict) -> dict | None:
+    task, more = _task(rest, state)
+    if task is None:
+        return None
+    question, words = _question(more)
+    if not words:
+        return _found("show", task)
+    return _found("answer" if task in state["asking"] else "tell", task, words, question=question)
+
+
+def _question(more: str) -> tuple[int | None, str]:
+    """The number of the question and the words: "#2: text", ": text" or "text"."""
+    more = more.strip().removeprefix(",").lstrip()
+    word, rest = _word(more)
+    number = word.removeprefix("#").rstrip(":")
+    if word.startswith("#") and number.isdecimal() and len(number) < 5:
+        return int(number), rest.removeprefix(":").strip()
+    return None, more.removeprefix(":").strip()
+
+
+def _unnamed(rest: str, state: dict, colon: bool) -> dict | None:
+    """An answer that names no task: for the one that asks."""
+    question, words = _question(rest)
+    asking = state["asking"]
+    if not words or not asking or not (colon or _short(words)):
+        return None
+    if len(asking) == 1:
+        return _found("answer", asking[0], words, question=question)
+    return _found("answer", None, words, question=question, ambiguous=list(asking)) if colon else None
+
+
+def _short(words: str) -> bool:
+    """Can these words be an answer, and nothing that the host model is asked to answer?"""
+    first = words.split(None, 1)[0].lower().strip(",.!")
+    return "\n" not in words and len(words.split()) <= 6 and first not in ORDINARY and not words.endswith("?")
+
+
+def _tell(rest: str, state: dict) -> dict | None:
+    task, more = _task(rest.lstrip(), state)
+    if task is None:
+        return None
+    word, words = _word(more.strip())
+    if more.startswith(":"):
+        words = more[1:].strip()
+    elif word.lower() not in ("to", "that"):
+        return None
+    return _found("tell", task, words.strip()) if words.strip() else None
+
+
+# the rest
+
+
+def _alone(verb: str):
+    def read(rest: str, state: dict) -> dict | None:
+        task, more = _task(rest.lstrip(), state)
+        return _found(verb, task) if task and more.strip(" ,.!").lower() in ("", "please") else None
+
+    return read
+
+
+def _retry(rest: str, state: dict) -> dict | None:
+    task, more = _task(rest.lstrip(), state)
+    words = more.strip(" .!").split()
+    if task and not words:
+        return _found("retry", task)
+    if task and len(words) == 2 and words[0].lower() in ("with", "using", "on"):
+        return _found("retry", task, model=words[1])
     return None
+
+
+def _status(rest: str, state: dict) -> dict | None:
+    return _found("status", None) if state["own"] and not rest.strip(" ?!.") else None
+
+
+_VERBS = {
+    "answer": _answer,
+    "tell": _tell,
+    "show": _alone("show"),
+    "cancel": _alone("cancel"),
+    "retry": _retry,
+    "status": _status,
+}

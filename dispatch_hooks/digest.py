@@ -1,6 +1,7 @@
 """The short text made of events: facts for the host's model, and the same in the person's words.
 
-What a worker wrote is data: control characters and look-alikes of tags are neutralised, it is cut and quoted.
+What a worker wrote is data: control characters go, look-alikes of tags are neutralised, it is cut and quoted. The
+person reads the exact words; those never reach the model.
 Facts, not orders: imperative hook text trips Claude's defences against injection (docs/claude-code.md).
 """
 
@@ -26,14 +27,19 @@ VERBS = {
 
 
 def clean(text: str, limit: int) -> str:
-    """One line without control characters or anything that could pass for markup, at most limit characters."""
-    flat = "".join(c if c.isprintable() else " " for c in text[: limit * 4])
-    flat = " ".join(flat.replace("<", "‹").replace(">", "›").replace("```", "'''").split())
+    """One line without control characters, at most limit characters."""
+    flat = " ".join("".join(c if c.isprintable() else " " for c in text[: limit * 4]).split())
     return flat if len(flat) <= limit else flat[: limit - 1].rstrip() + "…"
 
 
+def tame(text: str) -> str:
+    """Text without anything that could pass for markup of the host: no tag, no fence begins in it."""
+    pieces = text.replace("```", "'''").split("<")
+    return pieces[0] + "".join(("‹" if piece[:1].isalpha() or piece[:1] in ("/", "!") else "<") + piece for piece in pieces[1:])
+
+
 def quoted(text: str, limit: int = QUOTED) -> str:
-    return '"' + clean(text, limit).replace('"', "'") + '"'
+    return '"' + tame(clean(text, limit)).replace('"', "'") + '"'
 
 
 def age(seconds: float) -> str:
@@ -74,7 +80,8 @@ def _fact(event: dict) -> str:
 
 
 def _options(event: dict) -> str:
-    return " [" + " | ".join(clean(option, 80) for option in event["options"]) + "]" if event.get("options") else ""
+    options = " | ".join(tame(clean(option, 80)) for option in event.get("options") or [])
+    return f" [{options}]" if options else ""
 
 
 def _rest(events: list[dict]) -> list[str]:

@@ -66,10 +66,13 @@ def _commit(request: dict, origin: dict, settings: dict, env: dict) -> dict:
 
 
 def _stage(ready: list[dict], origin: dict) -> dict:
-    name = f"{origin['chat']}.{origin['prompt'] or int(time.time() * 1000)}"
-    batch = {"name": name, **origin, "told": "", "tasks": ready}
-    files.write_json(_batch_file("new", name), batch)
+    batch = {"name": _batch_name(origin), **origin, "told": "", "tasks": ready}
+    files.write_json(_batch_file("new", batch["name"]), batch)
     return batch
+
+
+def _batch_name(origin: dict) -> str:
+    return f"{origin['chat']}.{origin['prompt']}.{tasks.digest(origin['text'])}"
 
 
 def _batch_file(where: str, name: str) -> str:
@@ -90,9 +93,9 @@ def launch(batch: dict, env: dict) -> None:
     files.move(_batch_file("new", batch["name"]), _batch_file("done", batch["name"]))
 
 
-def told(chat: str, prompt: str, text: str) -> None:
+def told(origin: dict, text: str) -> None:
     """Remembers the words that told the person of a batch: the transcript shows whether they arrived."""
-    path = _batch_file("done", f"{chat}.{prompt}")
+    path = _batch_file("done", _batch_name(origin))
     batch = files.read_json(path)
     if batch:
         files.write_json(path, {**batch, "told": text})

@@ -30,7 +30,7 @@ class Change(NamedTuple):
 
 
 class Edit(NamedTuple):
-    """The bytes of a file before and after; None where there is no file. A link is written through."""
+    """The bytes of a file (itself, no link) before and after; None where there is no file."""
 
     path: str
     before: bytes | None
@@ -158,14 +158,13 @@ def _alone(folder: str):
 
 
 def _make_folders(path: str, mode: int, undo: contextlib.ExitStack) -> None:
-    for folder in missing_folders(os.path.realpath(path)):
+    for folder in missing_folders(path):
         os.mkdir(folder, mode)
-        undo.callback(os.rmdir, folder)
+        undo.callback(clear, [folder])
 
 
 def _put(path: str, data: bytes | None, mode: int) -> None:
     """The file's new content, by a rename that keeps owner and mode of the old one; None removes it."""
-    path = os.path.realpath(path)
     folder, name = os.path.split(path)
     for torn in glob.glob(os.path.join(glob.escape(folder), glob.escape(f".{name}.dispatch-hooks-") + "*")):
         os.unlink(torn)  # of one of us that was killed

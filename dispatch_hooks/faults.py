@@ -3,52 +3,67 @@
 from __future__ import annotations
 
 import difflib
+import json
+import re
 from collections.abc import Callable
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 
-def faults(model: Any, value: object) -> list[tuple[str, str]]:
-    """(dotted key, what is wrong there and what is allowed) of each fault; an empty list for a sound value."""
+def faults(model: Any, value: object) -> list[str]:
+    """One line a fault, "wake: it cannot be 'al'; do you mean all?"; an empty list for a sound value."""
     try:
         TypeAdapter(model).validate_python(value)
     except ValidationError as error:
-        return [(_key(e["loc"]), _words(e, model)) for e in error.errors()]
+        return [_line(each, model) for each in error.errors()]
     return []
 
 
-def _key(loc: tuple) -> str:
-    return ".".join(str(step) if str(step).replace("_", "a").replace("-", "a").isalnum() else f'"{step}"' for step in loc)
+def dotted(path: tuple) -> str:
+    """A place as TOML writes it: names that are no bare keys in quotes."""
+    steps = map(str, path)
+    return ".".join(step if re.fullmatch(r"[A-Za-z0-9_-]+", step) else json.dumps(step) for step in steps)
 
 
-def _words(error: dict, model: Any) -> str:
+def keys(model: Any, path: tuple = ()) -> list[str]:
+    """The keys that a model knows at a place; none where any name may stand."""
+    for step in path:
+        field = getattr(model, "model_fields", {}).get(step)
+        model = field.annotation if field else (getattr(model, "__args__", None) or [None])[-1]
+    return list(getattr(model, "model_fields", {}))
+
+
+def near(name: str, known: list[str]) -> str:
+    """What a name was perhaps meant to be, else all that it could be."""
+    found = difflib.get_close_matches(name, known, 2, 0.6)
+    return f"do you mean {' or '.join(found)}?" if found else f"there are {', '.join(known)}"
+
+
+def _line(error: dict, model: Any) -> str:
     words = _WORDS.get(error["type"])
-    return words(error, model) if words else error["msg"].removeprefix("Value error, ")
+    what = words(error, model) if words else error["msg"].removeprefix("Value error, ")
+    return f"{dotted(error['loc'])}: {what}" if error["loc"] else what
 
 
 def _unknown_key(error: dict, model: Any) -> str:
-    *up, name = error["loc"]
-    return _hint("there is no such key", str(name), keys(model, tuple(up)))
+    *path, name = error["loc"]
+    return f"there is no such key; {near(str(name), keys(model, tuple(path)))}"
 
 
 def _not_one_of(error: dict, model: Any) -> str:
-    allowed = [word.strip("'") for word in error["ctx"]["expected"].replace(" or ", ", ").split(", ")]
-    return _hint(f"it cannot be {error['input']!r}", str(error["input"]), allowed)
+    allowed = re.findall(r"'([^']*)'", error["ctx"]["expected"])
+    return f"it cannot be {error['input']!r}; {near(str(error['input']), allowed)}"
 
 
-def _hint(what: str, name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, 2, 0.6)
-    return f"{what}; do you mean {' or '.join(near)}?" if near else f"{what}; there are {', '.join(known)}"
-
-
-def _kind(words: str):
-    return lambda error, model: f"should be {words}, it is {error['input']!r}"
+def _kind(words: str) -> Callable[[dict, Any], str]:
+    return lambda error, model: f"it should be {words}, it is {error['input']!r}"
 
 
 def _bound(error: dict, model: Any) -> str:
-    limit = error["ctx"].get("ge", error["ctx"].get("le"))
-    return f"should be {limit} or {'more' if 'ge' in error['ctx'] else 'less'}, it is {error['input']!r}"
+    context = error["ctx"]
+    limit = f"{context['ge']} or more" if "ge" in context else f"{context['le']} or less"
+    return f"it should be {limit}, it is {error['input']!r}"
 
 
 _WORDS = {
@@ -59,18 +74,9 @@ _WORDS = {
     "list_type": _kind("a list"),
     "dict_type": _kind("a table"),
     "model_type": _kind("a table"),
-    "model_attributes_type": _kind("a table"),
     "string_too_short": _kind("some words"),
     "too_short": _kind("a list that is not empty"),
     "string_pattern_mismatch": _kind("the name of a variable"),
     "greater_than_equal": _bound,
     "less_than_equal": _bound,
 }
-
-
-def keys(model: Any, up: tuple = ()) -> list[str]:
-    """The keys that a model knows at a place; none where any name may stand."""
-    for step in up:
-        field = model.model_fields.get(step) if hasattr(model, "model_fields") else None
-        model = field.annotation if field else getattr(model, "__args__", (None, model))[-1]
-    return list(model.model_fields) if hasattr(model, "model_fields") else []

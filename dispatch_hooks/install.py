@@ -118,10 +118,9 @@ def _install(where: Place, dirs: Dirs, python: str, command: str, force: bool) -
 
 
 def _folders(steps: list[Edit | Move], dirs: Dirs) -> set[str]:
-    """The folders that are to be made; that of a skill set aside is made anew."""
+    """The folders that are to be made."""
     targets = [step.target if isinstance(step, Move) else step.path for step in steps] + [_record_file(dirs)]
-    moved = {step.path for step in steps if isinstance(step, Move)}
-    return moved.union(*(edits.missing_folders(os.path.realpath(target)) for target in targets))
+    return set().union(*map(edits.missing_folders, targets))
 
 
 def _record_edit(dirs: Dirs, kept: dict) -> Edit:
@@ -133,7 +132,7 @@ def _with_us(where: Place, dirs: Dirs, known: dict | None, rules: list[str]) -> 
     name, groups = where.settings, settings.groups(dirs)
     now = edits.edit(name, None)
     right = settings.installed(jsontext.load(_text(now.before, name), name), groups, rules)
-    if right and known and set(known["rules"]) <= set(rules):
+    if right and known:
         return known, now._replace(after=now.before)
     before = _without_us(now.before, name, known, dirs)
     clean = _text(before, name)
@@ -170,13 +169,14 @@ def _without_us(data: bytes | None, name: str, known: dict | None, dirs: Dirs) -
 def _skill_with_us(where: Place, dirs: Dirs, known: dict | None, force: bool) -> tuple[dict, list[Edit | Move]]:
     """The skill's entry for the record, and what is to be done."""
     new = edits.edit(where.skill, gate.skill_text())
-    entry = {"after": _sha(new.after), "aside": known["aside"] if known else None}
+    aside = known["aside"] if known and known["aside"] and os.path.lexists(known["aside"]) else None
+    entry = {"after": _sha(new.after), "aside": aside}
     if new.before is None or new.before == new.after or (known and _sha(new.before) == known["after"]):
         return entry, [new]
     if SKILL_MARK in new.before:
         return (known, []) if known else (entry, [new])  # the person has changed ours, or we have no record
     folder = os.path.dirname(where.skill)
-    if not force or entry["aside"]:
+    if not force or aside:
         raise FatalError(
             f"{folder} is another skill named dispatch. Move it away, or type dispatch-hooks install --force: "
             "that sets it aside, and uninstall gives it back."
@@ -232,12 +232,15 @@ def _uninstall(where: Place, dirs: Dirs, purge: bool) -> Plan:
         steps, stays = steps + more, stays + remarks
     if purge:
         _check_purge(dirs, stays)
+    folders = kept["folders"]
     if others:
-        return Plan([*steps, _record_edit(dirs, kept)], stays, kept["folders"])
+        used = [*others, *kept["skills"], _record_file(dirs), gate.stub_file(dirs)]
+        kept["folders"] = [each for each in folders if any(path.startswith(_inside(each)) for path in used)]
+        return Plan([*steps, _record_edit(dirs, kept)], stays, folders)
     last = (settings.gate_file(dirs), gate.stub_file(dirs), _dirs_file(dirs), _record_file(dirs))
     steps += [edits.edit(path, None) for path in last]
-    full, folders = ([], []) if purge else _left(dirs, steps)
-    return Plan(steps, stays + full, kept["folders"] + folders)
+    full, empty = ([], []) if purge else _left(dirs, steps)
+    return Plan(steps, stays + full, folders + empty)
 
 
 def _check_purge(dirs: Dirs, stays: list[Change]) -> None:

@@ -54,7 +54,7 @@ def decode(data: bytes, name: str) -> str:
 
 
 def load(text: str, name: str) -> Any:
-    """The value of the text, numbers as floats. FatalError with line and column where it is not JSON."""
+    """The value of the text, numbers as floats (as JSON.parse). FatalError with its place where it is no JSON."""
     body = text.removeprefix(BOM)
     try:
         value = json.loads(body, parse_int=float)  # no int: Python refuses those of 4,301 digits

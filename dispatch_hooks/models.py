@@ -17,12 +17,12 @@ Permissions = Literal["ask", "auto", "bypass"]
 Time = Annotated[float, Field(description="Seconds since 1970-01-01 UTC.")]
 
 
+ABSENT: Any = None
+"""The default of a field that may be left out and is never null."""
+
+
 class Ours(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class Theirs(BaseModel):
-    model_config = ConfigDict(extra="allow", strict=True)
 
 
 # config.toml
@@ -37,26 +37,30 @@ class EnvTable(Ours):
 
 
 class Model(Ours):
-    backend: str = Field("", description="The backend that runs it; else the one that knows the name, else claude.")
-    name: str = Field("", min_length=1, description="What the CLI calls it, if that is not the name of this table.")
-    permissions: Permissions | None = Field(None, description=OWN)
+    backend: str = Field(
+        ABSENT, min_length=1, description="The backend that runs it; else the one that knows the name, or claude."
+    )
+    name: str = Field(ABSENT, min_length=1, description="What the CLI calls it, if not as this table is called.")
+    permissions: Permissions = Field(ABSENT, description=OWN)
 
 
 class Alias(Ours):
-    model: str = Field("", description="A model, backend or known name; else claude with its own default model.")
+    model: str = Field(
+        ABSENT, min_length=1, description="A model, a backend or a name that a CLI knows; else what claude takes."
+    )
     prompt: str = Field("", description="What every worker of this alias is told before its task.")
-    permissions: Permissions | None = Field(None, description=OWN)
+    permissions: Permissions = Field(ABSENT, description=OWN)
 
 
 class Backend(Ours):
     command: list[str] = Field(
-        default_factory=list,
+        ABSENT,
         min_length=1,
         description="The CLI and its arguments. {prompt}, {model} and {folder} are filled in; without {prompt} it is "
         "written to standard input.",
     )
-    program: str = Field("claude", min_length=1, description="Only for claude: the program to run, by name or path.")
-    permissions: Permissions | None = Field(None, description=OWN)
+    program: str = Field(ABSENT, min_length=1, description="Only for claude: the program to run, by name or path.")
+    permissions: Permissions = Field(ABSENT, description=OWN)
 
 
 class Config(Ours):
@@ -65,8 +69,8 @@ class Config(Ours):
     default: str = Field("claude", min_length=1, description="The model, alias or backend of a task that names none.")
     permissions: Literal["ask", "auto"] = Field(
         "ask",
-        description="What a worker may do: ask (edit here, ask for the rest) or auto (shell too). bypass is never the "
-        "default: it is set on a model, an alias or a backend.",
+        description="What a worker may do: ask (edit here, ask for the rest) or auto (shell too). bypass is never "
+        "the default: it is set on a model, an alias or a backend.",
     )
     wake: Literal["off", "questions", "needed", "all"] = Field(
         "needed",
@@ -75,7 +79,7 @@ class Config(Ours):
     )
     max_parallel: int = Field(6, ge=1, le=64, description="How many tasks may run at the same time.")
     ask_seconds: int = Field(
-        600, ge=1, description="How long a worker waits for an answer before it is stopped, to be resumed by it later."
+        600, ge=1, description="How long a worker waits for an answer; then it stops, and the answer resumes it."
     )
     keep_days: int = Field(30, ge=0, description="After how many days `dispatch-hooks clean` removes what is over.")
     check: str = Field("", description='A command of yours that makes "finished" into "checked", as "make test" may.')
@@ -135,9 +139,7 @@ class Taken(Ours):
     notes: list[int]
 
 
-State = Literal[
-    "starting", "running", "parked", "finished", "checked", "stopped", "failed", "cancelled", "lost"
-]
+State = Literal["starting", "running", "parked", "finished", "checked", "stopped", "failed", "cancelled", "lost"]
 
 
 class Status(Ours):
@@ -173,9 +175,9 @@ class Question(Ours):
     options: list[str]
     asked: Time
     run: int = Field(ge=1)
-    tool: str | None = Field(None, description="The tool call that waits for the answer, where one does.")
-    input: dict[str, Any] | None = None
-    ref: str | None = Field(None, description="The file or plan item that asked.")
+    tool: str = Field(ABSENT, description="The tool call that waits for the answer, where one does.")
+    input: dict[str, Any] = Field(ABSENT)
+    ref: str = Field(ABSENT, description="The file or plan item that asked, where one did.")
 
 
 class Answer(Ours):
@@ -191,17 +193,17 @@ class Retry(Ours):
     """An order to start again in a new conversation, with another model perhaps."""
 
     changed: Literal[True]
-    model: str | None = None
-    alias: str | None = None
-    alias_prompt: str | None = None
-    backend: str | None = None
-    permissions: Permissions | None = None
+    model: str = Field(ABSENT)
+    alias: str = Field(ABSENT)
+    alias_prompt: str = Field(ABSENT)
+    backend: str = Field(ABSENT)
+    permissions: Permissions = Field(ABSENT)
 
 
 class Note(Answer):
     """notes/NNN.json: what the person told a worker unasked."""
 
-    retry: Retry | None = None
+    retry: Retry = Field(ABSENT)
 
 
 class _News(Ours):
@@ -321,7 +323,11 @@ class DoctorReport(Ours):
 # what Claude Code gives to hooks (captured: tests/events)
 
 
-class HookInput(Theirs):
+class HookInput(BaseModel):
+    """What every event holds; fields that we do not know may be there."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
     session_id: str = Field(min_length=1)
     transcript_path: str
     cwd: str
@@ -378,14 +384,10 @@ class PromptContext(Ours):
 class News(Ours):
     """The digest: for the model, for the person, or both."""
 
-    systemMessage: str | None = Field(None, min_length=1)
-    hookSpecificOutput: PromptContext | None = None
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
-    @model_validator(mode="after")
-    def _something(self) -> News:
-        if self.systemMessage is None and self.hookSpecificOutput is None:
-            raise ValueError("says nothing")
-        return self
+    systemMessage: str = Field(ABSENT, min_length=1)
+    hookSpecificOutput: PromptContext = Field(ABSENT)
 
 
 UserPromptSubmitOutput = Stopped | News
@@ -406,7 +408,7 @@ class SessionStartOutput(Ours):
     """What a new or compacted context must be reminded of."""
 
     hookSpecificOutput: StartContext
-    systemMessage: str | None = Field(None, min_length=1)
+    systemMessage: str = Field(ABSENT, min_length=1)
 
 
 class SessionEndOutput(Ours):

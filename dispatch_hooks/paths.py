@@ -39,10 +39,13 @@ def installed() -> Dirs | None:
 
 
 def default() -> Dirs:
+    import warnings
+
     import platformdirs
 
     found = platformdirs.PlatformDirs("dispatch-hooks", appauthor=False)
-    return Dirs(found.user_config_dir, found.user_state_dir, found.user_runtime_dir, found.user_data_dir)
+    with warnings.catch_warnings(action="ignore"):  # no XDG_RUNTIME_DIR: its stand-in is as good, we check the owner
+        return Dirs(found.user_config_dir, found.user_state_dir, found.user_runtime_dir, found.user_data_dir)
 
 
 def config_file() -> str:

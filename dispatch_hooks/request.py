@@ -1,11 +1,191 @@
-import re
-from dispatch_hooks import ids
-def typed(p): return not p.lstrip().startswith("<")
-def parse(prompt, vocabulary, taken=()):
-    m=re.match(r"(?:/dispatch use|dispatch) (\S+) to (.+)",prompt,re.S)
-    r={"dispatch":bool(m),"pure":True,"tasks":[],"context":"","reason":"","command":None}
-    if prompt.strip()=="/dispatch": r["command"]=""
-    if m:
-        t=m[2]; n=m[1]
-        r["tasks"]=[{"id":ids.slug(t,taken),"title":t,"text":t,"model":None if n in vocabulary["backends"] or n in vocabulary["aliases"] else n,"alias":n if n in vocabulary["aliases"] else None,"backend":n if n in vocabulary["backends"] else None,"plan":[],"context":""}]
-    return r
+"""Requests in what a person types: `/dispatch …`, `dispatch: …`, "dispatch opus to …". Deterministic, pure, no I/O.
+
+docs/grammar.md is its description. Prompts without the word dispatch, which is nearly all, end after one search; what
+looks closer is imported only behind it, because a hook pays for every import.
+"""
+
+from __future__ import annotations
+
+LIMIT = 65536
+"""Characters that are read. What lies behind them goes along with the request, unread."""
+
+MOST = 50
+"""Tasks of one prompt."""
+
+SLASH = ("/dispatch-hooks:dispatch", "/dispatch")
+
+COMMANDS = ("help", "status", "models", "config")
+
+MACHINE = (
+    "<task-notification", "<system-reminder", "<command-message", "<command-name", "<command-args", "<local-command-",
+    "<bash-input", "<bash-stdout", "<bash-stderr", "<teammate-message", "<agent-message", "<user-prompt-submit-hook",
+    "<new-diagnostics", "<ide_", "<tool_use_error", "<persisted-output", "<session-start-hook", "<user-memory-input",
+    "<background-", "<cross-session-message", "<channel", "<hook_", "[SYSTEM NOTIFICATION", "[Request interrupted",
+    "Caveat: The messages below", "This session is being continued from a previous conversation",
+    "Operation stopped by hook", "Stop hook feedback", "Stop hook blocking error", "UserPromptSubmit hook",
+)  # fmt: skip
+"""How prompts begin that no person typed."""
+
+
+def typed(prompt: str) -> bool:
+    """Can a person have typed this? False for Claude Code's own notifications, which come the same way."""
+    return not prompt.lstrip()[:100].startswith(MACHINE)
+
+
+def parse(prompt: str, vocabulary: dict, taken=()) -> dict:
+    """What of a prompt is a request for background workers.
+
+    vocabulary: {"models","aliases","backends","tasks": names, "default": name or None}; taken: ids in use.
+    Returns {"dispatch": bool, "pure": is the whole prompt the request, "tasks": [task], "context": what all tasks share,
+    "reason": one sentence, "command": None, or "" | "help" | "status" | "models" | "config" behind /dispatch}.
+    A task is {"id","title","text","model","alias","backend","worktree","base","after": [ids],"read_only","budget":
+    {"usd","tokens","turns"} or None,"timeout": seconds or None,"directory","permissions","plan": [words],"context"};
+    of model, alias and backend at most one is set.
+    """
+    if not typed(prompt):
+        return _no("no person typed this")
+    prompt = prompt.strip()
+    text, more = prompt[:LIMIT], prompt[LIMIT:]
+    body = _slash(text)
+    if body is not None:
+        return _slashed(body, more, vocabulary, taken)
+    if "dispatch" not in text.lower():
+        return _no("it does not speak of dispatching")
+    return _spoken(text, more, vocabulary, taken)
+
+
+def _no(reason: str, command: str | None = None) -> dict:
+    return {"dispatch": False, "pure": False, "tasks": [], "context": "", "reason": reason, "command": command}
+
+
+def _slash(text: str) -> str | None:
+    """What follows /dispatch, None for any other text."""
+    for name in SLASH:
+        if text[: len(name)].lower() == name and (not text[len(name) :] or text[len(name)].isspace()):
+            return text[len(name) :].strip()
+    return None
+
+
+def _slashed(body: str, more: str, vocabulary: dict, taken) -> dict:
+    words = body.rstrip("?.!").lower().split(None, 3)
+    if not more and (not words or (words[0] in COMMANDS and words[1:] in ([], ["show"], ["path"], ["list"]))):
+        return _no("it asks about dispatch itself", words[0] if words else "")
+    if _names_no_task(body):
+        return _no(f"there is no task {body.split()[1].rstrip(':')}")
+    from dispatch_hooks.grammar import compose
+
+    return _found([compose.whole(part, vocabulary) for part in _parts(body)], more, True, vocabulary, taken)
+
+
+def _names_no_task(body: str) -> bool:
+    """A control word about a task that there is not: control.parse was asked before and did not know it."""
+    words = body.split(None, 2)
+    if len(words) < 2:
+        return False
+    return (words[0].lower() in ("cancel", "stop", "show", "retry") and len(words) == 2) or (
+        words[0].lower() in ("answer", "tell") and words[1].endswith(":")
+    )
+
+
+def _parts(body: str) -> list[str]:
+    """The bodies of several /dispatch, each on a line of its own."""
+    found: list[list[str]] = [[]]
+    for line in body.split("\n"):
+        again = _slash(line)
+        if again is None:
+            found[-1].append(line)
+        else:
+            found.append([again])
+    return [part for part in ("\n".join(lines).strip() for lines in found) if part]
+
+
+def _spoken(text: str, more: str, vocabulary: dict, taken) -> dict:
+    from dispatch_hooks.grammar import compose, quoted, triggers
+
+    masked = quoted.mask(text, vocabulary)
+    begins, why = triggers.find(masked, vocabulary)
+    if not begins:
+        return _no(why)
+    groups, pure = compose.spoken(text, masked, begins, vocabulary)
+    return _found(groups, more, pure, vocabulary, taken)
+
+
+# tasks
+
+
+def _found(groups: list[dict], more: str, pure: bool, vocabulary: dict, taken) -> dict:
+    """The answer for these requests, if they say what is to be done."""
+    items = _read(groups, vocabulary)
+    if not items:
+        return _no("it does not say what is to be done")
+    if len(items) > MOST:
+        return _no(f"it lists {len(items)} tasks, and one prompt takes {MOST}")
+    tasks = _tasks(items, vocabulary, taken)
+    _append(tasks, more)
+    shared = list(dict.fromkeys(task["context"] for task in tasks))
+    reason = f"it asks for {len(tasks)} task{'s' if len(tasks) > 1 else ''}{'' if pure else ', and for something else'}"
+    context = shared[0] if len(shared) == 1 else ""
+    return {"dispatch": True, "pure": pure, "tasks": tasks, "context": context, "reason": reason, "command": None}
+
+
+def _read(groups: list[dict], vocabulary: dict) -> list[dict]:
+    """Every item with its directives; one of nothing but directives speaks for its whole list."""
+    from dispatch_hooks.grammar import directives
+
+    found: list[dict] = []
+    for place, group in enumerate(groups, 1):
+        numbers = [item["number"] for item in group["items"]] if group["listed"] else range(1, len(groups) + 1)
+        named = "any" if group["listed"] or not group["said"].get("named") else "clear"
+        said = [(item, directives.read(item["text"], vocabulary, numbers, named)) for item in group["items"]]
+        for_all = {k: v for _, read in said if not read["title"] for k, v in read.items() if k != "title"}
+        for item, read in said:
+            title = item.get("title") or read["title"]
+            if title:
+                number = item["number"] if group["listed"] else place
+                group_number = place if group["listed"] else 0
+                one = {**group["said"], **for_all, **read, "title": title, "context": group["context"]}
+                found.append({**one, "text": item["text"], "plan": item["plan"], "number": (group_number, number)})
+    return found
+
+
+def _tasks(items: list[dict], vocabulary: dict, taken) -> list[dict]:
+    from dispatch_hooks import ids
+
+    used, by_number = set(taken), {}
+    for item in items:
+        item["id"] = ids.slug(item["title"], used)
+        used.add(item["id"])
+        by_number.setdefault(item["number"], item["id"])
+    return [_task(item, _awaited(item, by_number, vocabulary)) for item in items]
+
+
+def _awaited(item: dict, by_number: dict, vocabulary: dict) -> list[str]:
+    """The ids behind the words after "after": known tasks, or numbers of the same list."""
+    known = {task.lower(): task for task in vocabulary.get("tasks", ())}
+    group = item["number"][0]
+    found = [known.get(w) or (by_number.get((group, int(w))) if w.isdecimal() else None) for w in item.get("after", [])]
+    return [name for name in dict.fromkeys(found) if name and name != item["id"]]
+
+
+def _task(item: dict, after: list[str]) -> dict:
+    fields = ("model", "alias", "backend", "base", "budget", "timeout", "directory", "permissions")
+    return {
+        "id": item["id"],
+        "title": item["title"],
+        "text": item["text"],
+        **{field: item.get(field) for field in fields},
+        "worktree": bool(item.get("worktree")),
+        "after": after,
+        "read_only": bool(item.get("read_only")),
+        "plan": item["plan"],
+        "context": item["context"],
+    }
+
+
+def _append(tasks: list[dict], more: str) -> None:
+    """What was not read goes to the only task's text, or to what several share."""
+    if more and len(tasks) == 1:
+        tasks[0]["text"] += more
+    elif more:
+        for task in tasks:
+            task["context"] = f"{task['context']}\n\n{more}"

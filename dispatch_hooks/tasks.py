@@ -56,9 +56,13 @@ def _main_worktree(mark: str) -> str | None:
 
 def project_name(project: str) -> str:
     """A folder name for the project: its own, readable, with a hash of the whole path."""
-    digest = hashlib.sha1(os.fsencode(project), usedforsecurity=False).hexdigest()[:10]
     base = "".join(c if (c.isalnum() and c.isascii()) or c in "-_." else "-" for c in os.path.basename(project))
-    return f"{base[:40].strip('.') or 'root'}-{digest}"
+    return f"{base[:40].strip('.') or 'root'}-{digest(project)}"
+
+
+def digest(text: str) -> str:
+    """Ten characters that stand for a text in a file's name."""
+    return hashlib.sha1(text.encode("utf-8", "surrogateescape"), usedforsecurity=False).hexdigest()[:10]
 
 
 def project_folder(project: str) -> str:

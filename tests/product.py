@@ -71,6 +71,10 @@ class Product:
         found = [self.state / "log.txt", *self.state.glob("projects/*/tasks/*/*.log")]
         return "\n".join(f"--- {path}\n{path.read_text(errors='replace')[-3000:]}" for path in found if path.exists())
 
+    def hosts(self) -> dict[str, list[str]]:
+        """What is recorded of each host."""
+        return {path.name: sorted(p.name for p in path.iterdir()) for path in self.runtime.glob("hosts/*")}
+
     def inboxes(self) -> dict[str, list[str]]:
         """The names of all events by where they are: new, claimed, delivered."""
         found: dict[str, list[str]] = {"new": [], "claimed": [], "delivered": []}

@@ -13,7 +13,8 @@ import pytest
 from dispatch_hooks import gate, resources, settings
 from dispatch_hooks.paths import Dirs
 
-SHELLS = [shell for shell in ("sh", "dash", "bash", "busybox") if shutil.which(shell)]
+FOUND = {os.path.realpath(shutil.which(shell) or ""): shell for shell in ("sh", "dash", "bash", "busybox")}
+SHELLS = [shell for shell in FOUND.values() if shutil.which(shell)]
 HOST = "4242"
 SCRIPTS = {
     "stop": "stop.py",

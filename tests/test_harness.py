@@ -310,6 +310,77 @@ def test_a_failing_wait_shows_the_screen(chat):
         chat().wait_for("what never comes", timeout=0.1)
 
 
+# ---- what docs/claude-code.md says of digests and wakes
+
+
+def context_hook(words: str) -> dict:
+    """A hook that adds the words to the prompt."""
+    output = {"hookSpecificOutput": {"hookEventName": "UserPromptSubmit", "additionalContext": words}}
+    return {"type": "command", "command": f"echo '{json.dumps(output)}'"}
+
+
+def alarm_hook(claude, words: str) -> tuple[dict, Path]:
+    """An asyncRewake hook that wakes the chat with the words as soon as somebody makes its file."""
+    bell = claude.root / "bell"
+    command = f"while ! rm {bell} 2>/dev/null; do sleep 0.1; done; echo '{words}' >&2; exit 2"
+    return {"type": "command", "command": command, "asyncRewake": True, "timeout": 600}, bell
+
+
+def chain(entries: list[dict], entry: dict) -> list[dict]:
+    """The entry and what it follows, back to the start of the conversation."""
+    by_id = {entry["uuid"]: entry for entry in entries if "uuid" in entry}
+    found = [entry]
+    while parent := by_id.get(found[-1]["parentUuid"]):
+        found.append(parent)
+    return found
+
+
+def digests(entries: list[dict]) -> list[dict]:
+    return [e for e in entries if e.get("attachment", {}).get("type") == "hook_additional_context"]
+
+
+def test_an_abandoned_digest_is_in_the_file_and_not_in_the_conversation(server, claude, chat):
+    claude.write_settings({"hooks": {"UserPromptSubmit": [{"hooks": [context_hook("the digest")]}]}})
+    server.rule(host("lost"), hold("never"))
+    here = chat()
+    here.say("hello")
+    here.wait_for("● ok")
+    here.wait_idle()
+    here.say("lost")
+    server.wait_for(host("lost"))
+    wait_until(lambda: len(digests(here.transcript())) == 2)
+    here.key("Escape")
+    wait_until(lambda: here.typed == "lost", why=here.screen)
+    here.clear_box()
+    here.say("found")
+    server.wait_for(host("found"))
+    wait_until(lambda: [e["type"] for e in here.transcript()].count("assistant") == 2)
+    entries = here.transcript()
+    first, abandoned, last = digests(entries)
+    answer = [entry for entry in entries if entry["type"] == "assistant"][-1]
+    assert entries.index(abandoned) < entries.index(answer)
+    assert [e for e in chain(entries, answer) if e in (first, abandoned, last)] == [last, first]
+
+
+def test_a_wake_in_mid_turn_is_heard_under_the_turns_own_prompt_id(server, claude, chat):
+    alarm, bell = alarm_hook(claude, "news of auth")
+    claude.write_settings({"hooks": {"SessionStart": [{"hooks": [alarm]}]}})
+    claude.record("UserPromptSubmit", "Stop")
+    server.rule(host("work"), tool("Bash", command="while [ ! -e go ]; do sleep 0.1; done"), text("worked"))
+    here = chat("--allowedTools", "Bash")
+    here.say("work")
+    here.wait_for("while [")
+    bell.touch()
+    wait_until(lambda: any(e["type"] == "queue-operation" for e in here.transcript()))
+    (claude.project / "go").touch()
+    stop = claude.wait_for_event("Stop")
+    typed, woken = claude.events("UserPromptSubmit")
+    assert "news of auth" in woken["prompt"]
+    assert "news of auth" in server.requests[-1].system_text
+    assert typed["prompt_id"] == woken["prompt_id"] == stop["prompt_id"]
+    assert not stop["stop_hook_active"]
+
+
 # ---- the events that Claude Code sends
 
 RECORDED = (
@@ -324,10 +395,8 @@ def a_day_in_a_chat(server, claude, chat) -> None:
     skill = claude.project / ".claude/skills/greet/SKILL.md"
     skill.parent.mkdir(parents=True)
     skill.write_text("---\nname: greet\ndescription: greets\n---\nGreet $ARGUMENTS.\n")
-    bell = claude.root / "bell"
-    wake = f"while ! rm {bell} 2>/dev/null; do sleep 0.1; done; echo 'Task auth asks: which one?' >&2; exit 2"
-    entry = {"type": "command", "command": wake, "asyncRewake": True, "timeout": 600}
-    claude.write_settings({"hooks": {"SessionStart": [{"matcher": "startup|clear", "hooks": [entry]}]}})
+    alarm, bell = alarm_hook(claude, "Task auth asks: which one?")
+    claude.write_settings({"hooks": {"SessionStart": [{"matcher": "startup", "hooks": [alarm]}]}})
     claude.record(*RECORDED)
     claude.configure(messageIdleNotifThresholdMs=500)
     server.rule(host("fetch"), tool("Bash", command="sh -c 'echo made'", description="Say made"), text("fetched"))

@@ -1,18 +1,24 @@
 """Install and uninstall: nothing is lost, nothing of ours is left."""
 
+import itertools
 import json
 import os
+import shlex
+import signal
 import stat
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from dispatch_hooks import edits, gate, install, jsontext, settings
 from dispatch_hooks.errors import FatalError
 from dispatch_hooks.paths import Dirs
+from tests.harness.modelserver import host, text, tool
+from tests.harness.waiting import wait_until
 
 SETTINGS = {"user": "home/.claude/settings.json", "project": "project/.claude/settings.json"}
 SETTINGS["local"] = "project/.claude/settings.local.json"
@@ -107,7 +113,8 @@ def test_an_installation_is_the_settings_the_skill_the_gate_and_the_stub(world, 
         *(str(data / name) for name in ("gate.sh", "bin/dispatch-hooks", "dirs")),
     }
     rules = settings.rules(str(data / "bin/dispatch-hooks"))
-    assert value(world, scope) == {"hooks": settings.groups(world.dirs), "permissions": {"allow": rules}}
+    groups = {event: [group] for event, group in settings.groups(world.dirs).items()}
+    assert value(world, scope) == {"hooks": groups, "permissions": {"allow": rules}}
     assert (data / "dirs").read_text().splitlines() == list(world.dirs)
     assert os.access(data / "bin/dispatch-hooks", os.X_OK)
     assert b"\ndisable-model-invocation: true\n" in world.read(SKILL[scope])
@@ -125,11 +132,11 @@ def test_a_second_installation_changes_nothing(world, scope, there):
 
 
 def test_foreign_settings_keep_their_bytes_their_mode_and_their_order(world):
-    world.put(SETTINGS["user"], ODD, 0o600)
+    world.put(SETTINGS["user"], ODD, 0o664)
     world.install()
     after = world.read(SETTINGS["user"])
     assert settings.installed(value(world), settings.groups(world.dirs), [])
-    assert stat.S_IMODE((world.root / SETTINGS["user"]).stat().st_mode) == 0o600
+    assert stat.S_IMODE((world.root / SETTINGS["user"]).stat().st_mode) == 0o664
     for line in ODD.splitlines(True)[:3]:
         assert line.rstrip() in after
     rules = settings.rules(gate.stub_file(world.dirs))
@@ -169,7 +176,7 @@ def test_a_dry_run_tells_the_changes_and_makes_none(world, scope, there):
     assert world.tree() == before
     assert world.install(scope) == told
     diff = next(change.diff for change in told if change.path == str(world.root / SETTINGS[scope])).splitlines()
-    assert {line[1:] for line in diff[2:] if line[0] == "-"} <= {line.decode() for line in (there or b"").splitlines()}
+    assert {line[1:] for line in diff[2:] if line[0] == "-"} <= set((there or b"").decode().splitlines())
     assert {line[1:] for line in diff[2:] if line[0] == "+"} <= set(world.read(SETTINGS[scope]).decode().splitlines())
     assert any(settings.MARK in line for line in diff)
     before = world.tree()
@@ -270,6 +277,14 @@ def test_nothing_of_ours_is_left(world, scope, there):
     world.install(scope)
     world.uninstall(scope)
     assert world.tree() == before
+
+
+def test_untouched_settings_are_given_back_not_edited(world, monkeypatch):
+    world.put(SETTINGS["user"], ODD)
+    world.install()
+    monkeypatch.setattr(settings, "remove", lambda *args, **options: pytest.fail("edited"))
+    world.uninstall()
+    assert world.read(SETTINGS["user"]) == ODD
 
 
 @pytest.mark.parametrize("there", [None, b"", b"{}", b'{"hooks" : { },"permissions": {"allow": [\n]}}', ODD])
@@ -638,6 +653,42 @@ def test_a_newer_record_is_left_alone(world):
         world.install()
 
 
+@pytest.mark.parametrize("there", [None, ODD])
+@pytest.mark.parametrize("at", range(1, 9))
+def test_a_kill_at_any_rename_leaves_nothing_that_the_next_one_cannot_mend(world, there, at):
+    if there:
+        world.put(SETTINGS["user"], there)
+        world.put(SKILL["user"], b"another")
+    before = world.tree()
+    done = killed_at_rename(at, lambda: world.install(force=True))
+    assert world.install(force=True) or done
+    assert world.install() == []
+    killed_at_rename(at, world.uninstall)
+    world.uninstall()
+    if at == 1:  # the folders of the record were there before the record
+        for folder in (".local/state", ".local"):
+            (world.home / folder).rmdir()
+    assert world.tree() == before
+
+
+def killed_at_rename(number, act):
+    """Does it in a process of its own that is killed instead of its nth rename or removal; whether it survived."""
+    if pid := os.fork():
+        return os.waitpid(pid, 0)[1] == 0
+    calls = itertools.count(1)
+
+    def or_die(call):
+        return lambda *args, **options: (
+            os.kill(os.getpid(), signal.SIGKILL) if next(calls) == number else call(*args, **options)
+        )
+
+    os.replace, os.rename, os.unlink = or_die(os.replace), or_die(os.rename), or_die(os.unlink)
+    try:
+        act()
+    finally:
+        os._exit(0)
+
+
 # the interpreter
 
 
@@ -668,3 +719,79 @@ def test_what_hooks_import_is_compiled_where_they_look_for_it(world, monkeypatch
     (package / "broken.py").write_text("if then")
     (told,) = compile_hooks(sys.executable)
     assert told.what.startswith("not compiled")
+
+
+# the real Claude Code
+
+LOGGER = """\
+cat >"{log}/.$$" && mv "{log}/.$$" "{log}/$1.$$"
+"""
+
+
+@pytest.fixture
+def noting(claude):
+    """An installation for the real Claude Code; its gate only notes what comes, in `log`."""
+    share = str(claude.home / "a folder/dispatch-hooks")
+    noting = SimpleNamespace(dirs=Dirs(share, share, str(claude.runtime / "dispatch-hooks"), share))
+    noting.log = claude.root / "log"
+    noting.log.mkdir()
+    where = {"project": str(claude.project), "home": str(claude.home), "environ": {"PATH": ""}}
+    install.install("user", dirs=noting.dirs, **where)
+    Path(share, "gate.sh").write_text(LOGGER.format(log=noting.log))
+    return noting
+
+
+def noted(noting, word):
+    """The events that came to the gate under a word, in their order."""
+    found = sorted(noting.log.glob(f"{word}.*"), key=lambda path: path.stat().st_mtime_ns)
+    return [json.loads(path.read_text()) for path in found]
+
+
+def test_claude_code_calls_the_gate(noting, claude):
+    done = claude.run_print("hello")
+    assert (done.returncode, done.stdout) == (0, "ok\n")
+    assert [each["prompt"] for each in noted(noting, "prompt")] == ["hello"]
+    assert [each["hook_event_name"] for each in noted(noting, "watch-prompt")] == ["UserPromptSubmit"]
+    assert [each["source"] for each in noted(noting, "session-start")] == ["startup"]
+    assert len(noted(noting, "watch-session-start")) == 1
+    assert not noted(noting, "stop")
+
+
+@pytest.mark.parametrize("verb", ["status", "retry"])
+def test_claude_code_runs_the_allowed_verbs_alone_unasked(noting, claude, server, verb):
+    stub = gate.stub_file(noting.dirs)
+    Path(stub).write_text("#!/bin/sh\necho it ran\n")
+    server.rule("go", tool("Bash", command=f"{shlex.quote(stub)} {verb} now"), text("done"))
+    claude.run_print("go", "--permission-mode", "default")
+    (result,) = server.requests[-1].tool_results
+    assert ("it ran" in result) == (verb == "status")
+
+
+def test_a_chat_has_no_complaint_and_every_hook_fires(noting, chat, server):
+    server.rule(host("hello"), text("the answer"))
+    it = chat()
+    markers = Path(noting.dirs.runtime, "hosts", str(it.pid))
+    markers.mkdir(parents=True)
+    for marker in ("news", "tasks"):
+        (markers / marker).touch()
+    it.say("/dispatch foo bar")
+    server.wait_for(host("foo bar"))
+    it.wait_idle()
+    it.say("hello")
+    it.wait_for("the answer")
+    wait_until(lambda: len(noted(noting, "stop")) == len(noted(noting, "watch-stop")) == 2)
+    assert [each["prompt"] for each in noted(noting, "prompt")] == ["/dispatch foo bar", "hello"]
+    assert "ettings" not in it.history()
+    it.exit()
+    assert [each["reason"] for each in noted(noting, "session-end")] == ["prompt_input_exit"]
+
+
+def test_the_skill_costs_no_tokens_until_it_is_called(noting, chat, server):
+    it = chat()
+    it.say("hello")
+    request = server.wait_for(host("hello"))
+    assert "background agents" not in json.dumps(request.raw)
+    it.wait_idle()
+    it.say("/dispatch foo bar")
+    request = server.wait_for(host("foo bar"))
+    assert "dispatch-hooks doctor" in request.last_user_text

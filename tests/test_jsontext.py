@@ -112,7 +112,7 @@ def test_a_removal_removes_one_item_and_one_stretch_of_text(text, data):
 
 @given(texts)
 def test_what_json_accepts_is_loaded(text):
-    assert jsontext.load(text, "x") == load(text)
+    assert jsontext.load(text, "x") == json.loads(text.removeprefix(jsontext.BOM), parse_int=float)
 
 
 @given(st.text(max_size=30) | texts.flatmap(lambda t: st.integers(0, len(t)).map(lambda n: t[:n])))

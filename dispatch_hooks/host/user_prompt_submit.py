@@ -14,7 +14,8 @@ def handle(event: dict, env: dict, now: float) -> dict | None:
     project = tasks.project_of(event["cwd"] or "/", env.get("CLAUDE_PROJECT_DIR", ""))
     host = hosts.register(pid, event, project, env)
     prompt, token = event.get("prompt", ""), event.get("prompt_id") or f"prompt-{int(now * 1000)}"
-    if not hosts.first(pid, f"{token}.prompt"):
+    # A prompt that was queued while a turn ran comes with that turn's id (measured): its words tell it apart.
+    if not hosts.first(pid, f"{token}.{tasks.digest(prompt)}"):
         return None
     if not request.typed(prompt):
         return _wake(host, prompt, token) or _news(host, token, now)
@@ -119,7 +120,7 @@ def _request(event: dict, prompt: str, token: str, host: dict, settings: dict, e
     words = dispatch.words(result)
     if result["started"] or result["again"]:
         hosts.expect(host["pid"])
-        dispatch.told(origin["chat"], token, words)
+        dispatch.told(origin, words)
     return words if parsed["pure"] else {"context": words}
 
 

@@ -18,8 +18,9 @@ import threading
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import TextIO
 
-from .waiting import wait_until
+from .waiting import PATIENCE, wait_until
 
 VERSION = "2.1.330"
 PACKAGE = "@anthropic-ai/claude-code"
@@ -45,11 +46,26 @@ def claude_binary() -> Path:
     folder = cache / f"claude-code-{VERSION}"
     binary = folder / "node_modules/.bin/claude"
     cache.mkdir(parents=True, exist_ok=True)
-    with open(cache / "install.lock", "w") as lock:
+    with open(cache / "install.lock", "a+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not binary.exists():
-            _install(cache, folder)
+            _install_once(cache, folder, lock)
     return binary
+
+
+def _install_once(cache: Path, folder: Path, lock: TextIO) -> None:
+    """Install, unless another worker of this test run has just failed at it: then fail the same way, at once."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    lock.seek(0)
+    failed_run, _, why = lock.read().partition("\n")
+    if failed_run == run:
+        raise Unavailable(why)
+    try:
+        _install(cache, folder)
+    except Unavailable as failure:
+        lock.truncate(0)
+        lock.write(f"{run}\n{failure}")
+        raise
 
 
 def _install(cache: Path, folder: Path) -> None:
@@ -59,12 +75,13 @@ def _install(cache: Path, folder: Path) -> None:
     shutil.rmtree(new, ignore_errors=True)
     shutil.rmtree(folder, ignore_errors=True)
     new.mkdir()
-    command = ["npm", "install", "--prefix", str(new), "--cache", str(cache / "npm"), "--no-audit", "--no-fund"]
-    done = subprocess.run(
-        [*command, f"{PACKAGE}@{VERSION}"], env=_npm_env(cache), cwd=new, capture_output=True, text=True, check=False
-    )
+    # A package.json makes this folder npm's prefix. --prefix would, too, but move npm's global configuration away.
+    (new / "package.json").write_text("{}")
+    command = ["npm", "install", "--cache", str(cache / "npm"), "--no-audit", "--no-fund", f"{PACKAGE}@{VERSION}"]
+    done = subprocess.run(command, env=_npm_env(cache), cwd=new, capture_output=True, text=True, check=False)
     if done.returncode or not (new / "node_modules/.bin/claude").exists():
-        raise Unavailable(f"npm could not install {PACKAGE}@{VERSION}:\n{done.stderr or done.stdout}")
+        why = "; ".join((done.stderr or done.stdout).splitlines()[:3])
+        raise Unavailable(f"npm could not install {PACKAGE}@{VERSION}: {why}")
     new.rename(folder)
 
 
@@ -74,7 +91,7 @@ def _npm_env(cache: Path) -> dict[str, str]:
     home.mkdir(exist_ok=True)
     env = {**os.environ, "HOME": str(home)}
     npmrc = Path(os.environ.get("DISPATCH_HOOKS_REAL_HOME", os.environ.get("HOME", "/"))) / ".npmrc"
-    if npmrc.exists():
+    if os.access(npmrc, os.R_OK):
         env.setdefault("NPM_CONFIG_USERCONFIG", str(npmrc))
     return env
 
@@ -144,7 +161,6 @@ class Sandbox:
             hasCompletedOnboarding=True,
             lastOnboardingVersion=VERSION,
             customApiKeyResponses={"approved": [API_KEY[-20:]], "rejected": []},
-            bypassPermissionsModeAccepted=True,
             hasSeenAutoDefaultNotice=True,
         )
         self.trust(self.project)
@@ -176,7 +192,7 @@ class Sandbox:
         wanted = {"hook_event_name": name, **fields} if name else fields
         return [event for event in map(json.loads, lines) if wanted.items() <= event.items()]
 
-    def wait_for_event(self, name: str, timeout: float = 20, **fields: object) -> dict:
+    def wait_for_event(self, name: str, timeout: float = PATIENCE, **fields: object) -> dict:
         seen = wait_until(lambda: self.events(name, **fields), timeout, lambda: f"{name} {fields} in {self.events()}")
         return seen[-1]
 
@@ -329,7 +345,7 @@ class Session:
         self.put({"type": "control_request", "request_id": name, "request": {"subtype": subtype, **more}})
         return name
 
-    def wait_for(self, when: str | Callable[[dict], bool], timeout: float = 30) -> dict:
+    def wait_for(self, when: str | Callable[[dict], bool], timeout: float = PATIENCE) -> dict:
         """The next event of this type (or that fits)."""
         fits = when if callable(when) else (lambda event: event.get("type") == when)
 
@@ -346,7 +362,7 @@ class Session:
         seen = "\n".join(json.dumps(event)[:200] for event in self.events)
         raise AssertionError(f"no {when} within {timeout} s; stderr: {self.errors.read_text()}\nevents:\n{seen}")
 
-    def close(self, timeout: float = 40) -> int:
+    def close(self, timeout: float = PATIENCE) -> int:
         """End of input, then the exit status. All events are there afterwards."""
         if self.process.stdin:
             self.process.stdin.close()

@@ -1,5 +1,6 @@
 """Claude Code in a terminal, as a person has it: in tmux, 200 by 50."""
 
+import itertools
 import json
 import os
 import re
@@ -10,25 +11,26 @@ import subprocess
 from collections.abc import Callable
 
 from .claude import Sandbox, Unavailable
-from .waiting import wait_until
+from .waiting import PATIENCE, wait_until
 
+TMUX = shutil.which("tmux")
 WIDTH, HEIGHT = 200, 50
 BOX = re.compile(r"^─{20,}[^\n]*\n[❯!](?P<typed>.*?)\n─{20,}", re.M | re.S)
 PIECE = 60  # keys
-READY = 30  # seconds that a start may take on a loaded machine
+
+_numbers = itertools.count(1)
 
 
 class Chat:
     """One interactive Claude Code. `say` types and sends; every failing wait shows the screen."""
 
     def __init__(self, sandbox: Sandbox, *args: str, cwd=None, env: dict[str, str] | None = None):
-        if not shutil.which("tmux"):
+        if not TMUX:
             raise Unavailable("tmux is not on PATH")
         self.sandbox = sandbox
         self.cwd = cwd or sandbox.project
         self.env = env or {}
-        self.name = f"chat{len(list(sandbox.root.glob('*.sock')))}"
-        self.socket = sandbox.root / f"{self.name}.sock"
+        self.socket = sandbox.root / f"chat{next(_numbers)}.sock"
         self.start(*args)
 
     # life
@@ -44,7 +46,7 @@ class Chat:
         session = ["new-session", "-d", *size, "-c", str(self.cwd), "exec " + shlex.join(["claude", *mode, *args])]
         self._tmux("start-server", ";", *scrollback, ";", *session, env=env)
         self.pid = int(self._tmux("display-message", "-p", "#{pane_pid}"))
-        self.wait_for(BOX.search, timeout=READY)
+        self.wait_for(BOX.search)
 
     def resume(self, *args: str) -> None:
         """Start again with the conversation that was last (`-c`), or as `args` say."""
@@ -64,7 +66,7 @@ class Chat:
         self._tmux("kill-server")
         self.wait_ended()
 
-    def wait_ended(self, timeout: float = 20) -> None:
+    def wait_ended(self, timeout: float = PATIENCE) -> None:
         wait_until(lambda: not self.alive, timeout, lambda: f"claude still runs:\n{self.screen()}")
         wait_until(lambda: not self._has_server, timeout, "the tmux server still runs")
 
@@ -141,31 +143,35 @@ class Chat:
         box = list(BOX.finditer(self.screen()))
         return box[-1]["typed"].strip() if box else ""
 
-    def wait_for(self, what: str | Callable[[str], object], timeout: float = 20, why: str = "") -> str:
+    def wait_for(self, what: str | Callable[[str], object], timeout: float = PATIENCE, why: str = "") -> str:
         """The screen, as soon as it holds the words (or fits)."""
         fits = what if callable(what) else (lambda screen: squeezed(what) in squeezed(screen))
         wait_until(lambda: fits(self.screen()), timeout, lambda: f"{why or what}; the screen:\n{self.screen()}")
         return self.screen()
 
-    def wait_gone(self, words: str, timeout: float = 20) -> None:
+    def wait_gone(self, words: str, timeout: float = PATIENCE) -> None:
         self.wait_for(lambda screen: squeezed(words) not in squeezed(screen), timeout, f"still there: {words}")
 
-    def wait_idle(self, timeout: float = 20) -> None:
+    def wait_idle(self, timeout: float = PATIENCE) -> None:
         """Until the turn is over. First wait for a sign of the turn itself: a prompt just sent leaves it idle."""
         self.wait_for(lambda screen: self.status == "idle" and BOX.search(screen), timeout, "not idle")
 
-    def confirm(self, *keys: str, timeout: float = 20) -> None:
+    def confirm(self, *keys: str, timeout: float = PATIENCE) -> None:
         """Answer the dialog that is open by these keys (Enter: its first choice).
 
-        Claude Code lets keys fall that come right after a dialog opened, so they are sent until it closes.
+        Claude Code lets keys fall that come right after a dialog opened, so they are sent again until it closes.
         """
+        wait_until(lambda: self.status == "waiting", timeout, lambda: f"no dialog:\n{self.screen()}")
+        opened = self.record.get("statusUpdatedAt")
+        presses = itertools.count()
 
         def closed() -> bool:
-            if self.status == "waiting":
+            if self.record.get("statusUpdatedAt") != opened:
+                return True
+            if next(presses) % 10 == 0:
                 self.key(*(keys or ("Enter",)))
-            return self.status != "waiting"
+            return False
 
-        wait_until(lambda: self.status == "waiting", timeout, lambda: f"no dialog:\n{self.screen()}")
         wait_until(closed, timeout, lambda: f"the dialog stays:\n{self.screen()}")
 
     # the conversation
@@ -192,7 +198,7 @@ class Chat:
         return self.sandbox.transcript(self.session)
 
     def _tmux(self, *command: str, input: str | None = None, env: dict[str, str] | None = None) -> str:
-        argv = ["tmux", "-S", str(self.socket), "-f", "/dev/null", *command]
+        argv = [TMUX, "-S", str(self.socket), "-f", "/dev/null", *command]
         done = subprocess.run(
             argv, input=input, env=env or self.sandbox.env(), capture_output=True, text=True, check=False
         )

@@ -7,9 +7,10 @@ from typing import TypeVar
 T = TypeVar("T")
 
 STEP = 0.05
+PATIENCE = 40  # seconds: machines that test are loaded machines
 
 
-def wait_until(predicate: Callable[[], T], timeout: float = 20, why: str | Callable[[], str] = "") -> T:
+def wait_until(predicate: Callable[[], T], timeout: float = PATIENCE, why: str | Callable[[], str] = "") -> T:
     """The first true value of the predicate; after `timeout` seconds an AssertionError that says why."""
     end = time.monotonic() + timeout
     while True:

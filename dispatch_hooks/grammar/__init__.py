@@ -1,0 +1,1 @@
+"""How requests are read: words, names, quotes, lists, directives, sentences. docs/grammar.md is the description."""

@@ -1,0 +1,138 @@
+"""What a sentence is: an order, a condition, a question, something for the host model, or something to know."""
+
+from __future__ import annotations
+
+import re
+
+from dispatch_hooks.grammar.words import VERBS, flat, impolite, polite_start, words
+
+JOINTS = frozenset(", ; and then so but also plus – — -".split())
+
+BLOCKING = frozenset(
+    "if unless when whenever once until till after should whether assuming provided suppose imagine otherwise else or "
+    "don't dont do-not never not without avoid stop tomorrow tonight later how why cannot can't won't wouldn't shouldn't "
+    "didn't doesn't isn't no who".split()
+)
+"""A clause that begins so makes what follows a condition, a ban, a plan for later or a question."""
+
+TOLD = frozenset(
+    "said say says saying told tell tells asked asks wrote writes writing suggested suggests recommended recommends "
+    "example examples e.g i.e eg type typed types typing command commands prompt prompts called named message messages "
+    "reads quote quotes like phrase sentence string text".split()
+)
+"""With one of these before it, an order is somebody's words or an example."""
+
+SUBORDINATE = frozenset("while since because as given considering before although though whilst with for to".split())
+"""These begin a clause that says when or why, and needs its comma."""
+
+PREPOSITIONS = frozenset("in on at during upon by per inside within from under over".split())
+
+HOST = frozenset(
+    "what how why when where which who whose is are does do did should can could would will explain i'd i'll you "
+    "what's how's where's who's let's lets".split()
+)
+"""A sentence that begins so wants something of the host model."""
+
+TO_ME = frozenset("tell show give help let walk remind answer".split())
+"""With "me" behind them, so do these."""
+
+WORKER = frozenset(
+    "ask flag make keep focus use report don't dont do be prioritise prioritize remember note include avoid stop no never "
+    "only all each every commit always take everything nothing work".split()
+)
+"""A sentence that begins so tells the workers how to work, although it may look like an order to the host."""
+
+
+def orders(lead: str) -> bool:
+    """Do the words before `dispatch`, from the start of its sentence, leave it an order?"""
+    low = flat(words(lead))
+    rest, joint = _before(low)
+    if not rest:
+        return True
+    return joint != "" and TOLD.isdisjoint(rest) and _clauses(rest, joint)
+
+
+def _before(low: list[str]) -> tuple[list[str], str]:
+    """(the words without polite ones and joints at their end, the strongest joint among those: a comma, a word, "")."""
+    joint = ""
+    while low:
+        if low[-1] == ":":
+            return low, ""
+        if low[-1] in JOINTS:
+            joint = "," if joint == "," or low[-1] in ",;–—-" else low[-1]
+        shorter = low[:-1] if low[-1] in JOINTS else impolite(low)
+        if len(shorter) == len(low):
+            break
+        low = shorter
+    return low, joint
+
+
+def _clauses(low: list[str], joint: str) -> bool:
+    """Do these clauses of the sentence leave the order behind them one?"""
+    heads = [_head(clause) for clause in _split(low)]
+    if not heads or not BLOCKING.isdisjoint(heads) or "not" in low[:2] + low[-2:]:
+        return False
+    if heads[0] in SUBORDINATE:
+        return joint == ","
+    if joint in ("and", "then", "also", "plus"):
+        return heads[-1] in VERBS or heads[-1] == "explain"
+    return len(low) >= 3 and heads[-1] not in PREPOSITIONS
+
+
+def _split(low: list[str]) -> list[list[str]]:
+    clauses: list[list[str]] = [[]]
+    for word in low:
+        if word in JOINTS:
+            clauses.append([])
+        else:
+            clauses[-1].append(word)
+    return [clause for clause in clauses if clause]
+
+
+def _head(clause: list[str]) -> str:
+    """The first word that is not politeness."""
+    while len(clause) > 1:
+        count = polite_start(clause)
+        if not count or count == len(clause):
+            break
+        clause = clause[count:]
+    return clause[0]
+
+
+# the words around a request
+
+
+def around(text: str, masked: str) -> tuple[bool, str]:
+    """(does something here want an answer of the host, what the workers should know of it)."""
+    asks, kept = False, []
+    for start, end in _sentences(masked):
+        said = words(masked, start, end)
+        if not said or _polite(flat(said)):
+            kept += [text[start:end]] * ("\0" in masked[start:end])
+        elif for_host(masked[start:end], flat(said)):
+            asks = True
+        else:
+            kept.append(text[start:end])
+    return asks, "".join(kept).strip().rstrip(",;:–—- ").strip()
+
+
+def _sentences(masked: str) -> list[tuple[int, int]]:
+    cuts = [0, *(m.end() for m in re.finditer(r"[.!?][)\"'”’]*\s+|\n\s*", masked)), len(masked)]
+    return [(a, b) for a, b in zip(cuts, cuts[1:], strict=False) if b > a]
+
+
+def _polite(low: list[str]) -> bool:
+    return not _before([word for word in low if word not in (".", "!", "…")])[0]
+
+
+def for_host(sentence: str, low: list[str]) -> bool:
+    """Does this sentence want something of the host model itself?"""
+    if sentence.rstrip().endswith("?"):
+        return True
+    head = _head([word for word in low if word not in JOINTS])
+    following = low[low.index(head) + 1] if low.index(head) + 1 < len(low) else ""
+    if head in TO_ME and following in ("me", "us"):
+        return True
+    if head in WORKER:
+        return False
+    return head in HOST or head in VERBS
