@@ -10,8 +10,9 @@ MADE := $(VENV)/made-$(shell { cat pyproject.toml; $(PYTHON) --version; } 2>&1 |
 
 .PHONY: test lint demo bench schemas clean
 
-test: lint
-	$(PY) -m pytest -n $(JOBS) --durations=15 $(ARGS)
+# Both run, whatever the first says, and either fails the target.
+test: $(MADE)
+	@$(VENV)/bin/ruff check .; lint=$$?; $(PY) -m pytest -n $(JOBS) --durations=15 $(ARGS) && exit $$lint
 
 lint: $(MADE)
 	$(VENV)/bin/ruff check .

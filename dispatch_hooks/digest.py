@@ -7,6 +7,8 @@ Facts, not orders: imperative hook text trips Claude's defences against injectio
 
 from __future__ import annotations
 
+import os
+
 SHOWN = 8
 """Events told in full; the rest is counted."""
 
@@ -92,7 +94,8 @@ def _rest(events: list[dict]) -> list[str]:
 def _how(events: list[dict]) -> list[str]:
     """One line on how answers travel, only when something is asked."""
     asking = next((e["task"] for e in events if e["kind"] == "question"), None)
-    return [f'The person\'s own words are passed on by: dispatch-hooks answer {asking} "…"'] if asking else []
+    command = os.environ.get("DISPATCH_HOOKS_COMMAND", "dispatch-hooks")
+    return [f'The person\'s own words are passed on by: {command} answer {asking} "…"'] if asking else []
 
 
 def for_person(events: list[dict]) -> str:

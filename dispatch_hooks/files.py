@@ -121,6 +121,17 @@ def remove(path: str) -> None:
         os.unlink(path)
 
 
+def clear(folder: str) -> None:
+    """Removes a folder of ours with all that is in it; what others remove at the same time is no error."""
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(folder):
+            if entry.is_dir(follow_symlinks=False):
+                clear(entry.path)
+            else:
+                remove(entry.path)
+        os.rmdir(folder)
+
+
 def own_folder(path: str) -> str:
     """Makes a folder that is ours alone (0700), or raises PermissionError when somebody else was there first."""
     os.makedirs(path, mode=0o700, exist_ok=True)

@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 
 from dispatch_hooks import files, inbox, paths, processes
 
@@ -56,7 +55,7 @@ def register(pid: int, event: dict, project: str, env: dict) -> dict:
 
 
 def forget(pid: int) -> None:
-    shutil.rmtree(place(pid), ignore_errors=True)
+    files.clear(place(pid))
 
 
 def live() -> list[dict]:

@@ -115,11 +115,12 @@ def _spoken(text: str, more: str, vocabulary: dict, taken) -> dict:
 
 def _found(groups: list[dict], more: str, pure: bool, vocabulary: dict, taken) -> dict:
     """The answer for these requests, if they say what is to be done."""
+    count = sum(len(group["items"]) for group in groups)
+    if count > MOST:
+        return _no(f"it lists {count} tasks, and one prompt takes {MOST}")
     items = _read(groups, vocabulary)
     if not items:
         return _no("it does not say what is to be done")
-    if len(items) > MOST:
-        return _no(f"it lists {len(items)} tasks, and one prompt takes {MOST}")
     tasks = _tasks(items, vocabulary, taken)
     _append(tasks, more)
     shared = list(dict.fromkeys(task["context"] for task in tasks))
@@ -129,22 +130,31 @@ def _found(groups: list[dict], more: str, pure: bool, vocabulary: dict, taken) -
 
 
 def _read(groups: list[dict], vocabulary: dict) -> list[dict]:
-    """Every item with its directives; one of nothing but directives speaks for its whole list."""
+    """Every item with its directives and where `after 2` finds it."""
+    found = []
+    for place, group in enumerate(groups, 1):
+        if group["listed"]:
+            numbers = [item["number"] for item in group["items"]]
+            found += _items(group, numbers, place, vocabulary)
+        else:
+            group["items"][0]["number"] = place
+            found += _items(group, range(1, len(groups) + 1) if len(groups) > 1 else (), 0, vocabulary)
+    return found
+
+
+def _items(group: dict, numbers, place: int, vocabulary: dict) -> list[dict]:
+    """The items of a request; one that is nothing but directives speaks for all of them."""
     from dispatch_hooks.grammar import directives
 
-    found: list[dict] = []
-    for place, group in enumerate(groups, 1):
-        numbers = [item["number"] for item in group["items"]] if group["listed"] else range(1, len(groups) + 1)
-        named = "any" if group["listed"] or not group["said"].get("named") else "clear"
-        said = [(item, directives.read(item["text"], vocabulary, numbers, named)) for item in group["items"]]
-        for_all = {k: v for _, read in said if not read["title"] for k, v in read.items() if k != "title"}
-        for item, read in said:
-            title = item.get("title") or read["title"]
-            if title:
-                number = item["number"] if group["listed"] else place
-                group_number = place if group["listed"] else 0
-                one = {**group["said"], **for_all, **read, "title": title, "context": group["context"]}
-                found.append({**one, "text": item["text"], "plan": item["plan"], "number": (group_number, number)})
+    named = not group["listed"] and any(group["said"].get(kind) for kind in ("model", "alias", "backend"))
+    who = "clear" if named else "any"
+    read = [directives.read(item["text"], vocabulary, numbers, who) for item in group["items"]]
+    for_all = {k: v for said in read if not said["title"] for k, v in said.items()}
+    found = []
+    for item, said in zip(group["items"], read, strict=True):
+        title = item.get("title") or said["title"]
+        here = {**item, "title": title, "context": group["context"], "number": (place, item["number"])}
+        found += [{**group["said"], **for_all, **said, **here}] if title else []
     return found
 
 

@@ -46,9 +46,9 @@ def test_a_changed_file_is_read_anew_and_a_removed_one_forgotten(source):
 def test_an_unchanged_file_is_not_parsed_again(source):
     source.write_text("max_parallel = 2")
     config.load()
-    code = "import sys; from dispatch_hooks import config as c; print(c.load()['max_parallel'], 'tomllib' in sys.modules)"
+    code = "import sys; from dispatch_hooks import config; config.load(); print('tomllib' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "2 False\n"
+    assert done.stdout == "False\n"
 
 
 @pytest.mark.parametrize(

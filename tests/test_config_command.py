@@ -327,7 +327,8 @@ def test_any_row_of_changes_keeps_the_rest(run, source, steps):
             up = up.setdefault(step, {}) if value is not None else up.get(step, {})
         if value is not None:
             if run("set", "--", key, value)[0] == 0:
-                up[place[-1]] = value if said_at(source, place) == value else said_at(source, place)
+                up[place[-1]] = said_at(source, place)
+                assert up[place[-1]] in command._readings(value)
         elif run("unset", key)[0] == 0:
             del up[place[-1]]
     found = said(source)

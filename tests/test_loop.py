@@ -73,6 +73,7 @@ def test_a_question_wakes_an_idle_chat_in_its_exact_words_and_the_answer_goes_ba
     here.wait_for("answered write-api-docs: 3.1.")
     assert product.wait("write-api-docs", "finished")["summary"] == "told: 3.1"
     here.wait_for("write-api-docs finished")
+    server.wait_for(host("task-notification"), nth=wakes + 1)
     assert (wakes, server.calls(host("task-notification"))) == (1, 2)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import tomlkit
 import typer
-from tomlkit.items import AoT, Comment, SingleKey, Table
+from tomlkit.items import AoT, Comment, SingleKey, Table, Whitespace
 
 from dispatch_hooks import authority, faults, files, models, paths
 from dispatch_hooks import config as settings
@@ -217,7 +217,8 @@ def _put(tables: Any, place: tuple, value: Any) -> None:
         tables = tables[step]
         if not isinstance(tables, dict):
             raise FatalError(f"{faults.dotted(place[:depth])} is no table, so there is no {faults.dotted(place)}")
-    if len(place) == 1 and place[0] not in tables and isinstance(tables, tomlkit.TOMLDocument):
+    new = isinstance(tables, tomlkit.TOMLDocument) and place[0] not in tables
+    if new and not isinstance(value, dict):
         _put_first(tables, place[0], value)
     else:
         tables[place[-1]] = value
@@ -225,18 +226,22 @@ def _put(tables: Any, place: tuple, value: Any) -> None:
 
 def _put_first(document: tomlkit.TOMLDocument, key: str, value: Any) -> None:
     """A new top-level key, after those that are there; tomlkit would part the first table from its comment."""
-    if isinstance(value, dict):
-        document[key] = value
-        return
     body = document.body
-    tables = [n for n, (_, item) in enumerate(body) if isinstance(item, Table | AoT)]
-    keys = [n for n, (name, _) in enumerate(body[: tables[0]] if tables else body) if name is not None]
-    at = keys[-1] + 1 if keys else tables[0] if tables else len(body)
-    while not keys and tables and at and isinstance(body[at - 1][1], Comment):
-        at -= 1
-    if at and not body[at - 1][1].as_string().endswith("\n") and not body[at - 1][1].trivia.trail:
-        body[at - 1][1].trivia.trail = "\n"
+    at = _end_of_keys(body)
+    if at and not isinstance(before := body[at - 1][1], Whitespace):
+        before.trivia.trail = before.trivia.trail or "\n"
     body.insert(at, (SingleKey(key), tomlkit.item(value)))
+
+
+def _end_of_keys(body: list[tuple]) -> int:
+    """The index after the last key; without one, that of the first table and the comment that stands on it."""
+    first = next((n for n, (_, item) in enumerate(body) if isinstance(item, Table | AoT)), len(body))
+    keys = [n for n in range(first) if body[n][0] is not None]
+    if keys:
+        return keys[-1] + 1
+    while first and first < len(body) and isinstance(body[first - 1][1], Comment):
+        first -= 1
+    return first
 
 
 def _take(tables: Any, place: tuple) -> None:

@@ -23,6 +23,11 @@ FILLER = frozenset(
 )
 """An introduction of such words says nothing that the workers should know."""
 
+SPACE = re.compile(r"\s*")
+
+BLOCKS = 200
+"""Paragraphs of a list, and quoted blocks, that a request takes along."""
+
 GAP = re.compile(r"\n[ \t\r]*\n")
 
 
@@ -120,53 +125,54 @@ def _body(text: str, place: int, end: int) -> int:
 def reaches(masked: str, begins: list[dict]) -> list[tuple[dict, int]]:
     """Each request with its end; a dispatch inside another's list, or with nothing behind it, belongs to that other."""
     found: list[tuple[dict, int]] = []
-    listed = 0
+    behind = 0
     for n, begin in enumerate(begins):
-        if begin["start"] < listed:
+        if begin["start"] < behind:
             continue
-        end, listing = reach(masked, begin["sentence"], begin["end"])
-        following = next((b for b in begins[n + 1 :] if b["sentence"] > begin["end"] and _speaks(masked, b)), None)
-        joined = next((b for b in begins[n + 1 :] if b["start"] > begin["end"] and _speaks(masked, b)), None)
-        for other, at in ((following, "sentence"), (joined, "start")):
-            if other and begin["end"] < other[at] < listing:
-                end = min(end, other[at])
-        found.append((begin, end))
-        listed = end if listing < end else listed
-    return _apart(found)
+        behind, listing = reach(masked, begin["sentence"], begin["end"])
+        other = next((b for b in begins[n + 1 :] if b["start"] < listing and _speaks(masked, b["end"])), None)
+        behind = _cut(masked, begin, other) if other else behind
+        found.append((begin, behind))
+    return found
 
 
-def _apart(found: list[tuple[dict, int]]) -> list[tuple[dict, int]]:
-    kept: list[tuple[dict, int]] = []
-    for begin, end in found:
-        if not kept or begin["start"] >= kept[-1][1]:
-            kept.append((begin, end))
-    return kept
+def _speaks(masked: str, place: int) -> bool:
+    """Do words follow here, before the paragraph ends?"""
+    return says(masked[place : _paragraph(masked, place)].replace("\0", "xx"))
 
 
-def _speaks(masked: str, begin: dict) -> bool:
-    end, _ = reach(masked, begin["sentence"], begin["end"])
-    return says(masked[begin["end"] : end].replace("\0", "xx"))
+def _cut(masked: str, begin: dict, other: dict) -> int:
+    """Where a request ends because another begins, without the words that lead to that: ", and can you also"."""
+    if other["sentence"] > begin["end"]:
+        return other["sentence"]
+    return sentences.without_tail(masked, begin["end"], other["start"])
 
 
 def reach(masked: str, sentence: int, place: int) -> tuple[int, int]:
     """(where a request ends, where its list begins, which is that end if there is none).
 
-    It ends with its paragraph, or with the lists and quoted blocks that follow it, or with the paragraph that a colon
-    leads to. In an item of a list that is not its own it ends with the item.
+    It ends with its paragraph, or with the one that a colon leads to, and the lists and quoted blocks that follow. In an
+    item of a list that is not its own it ends with the item.
     """
     if own := lists.item_end(masked, sentence):
         return own, own
-    end, listing = _paragraph(masked, place), None
-    while True:
-        mark = lists.FIRST.search(masked, place, end)
-        listing = mark.start() if listing is None and mark else listing
-        start = re.compile(r"\s*").match(masked, end).end()
+    end = _paragraph(masked, place)
+    listing = _list(masked, place, end)
+    led = masked[place:end].rstrip().endswith(":")
+    for _ in range(BLOCKS):
+        start = SPACE.match(masked, end).end()
         line = masked.rfind("\n", 0, start) + 1
-        led = masked[place:end].rstrip().endswith(":")
-        goes_on = masked[start : start + 1] == "\0" or lists.MARKER.match(masked, line) or (start > line and listing is not None)
-        if start >= len(masked) or not (led or goes_on):
-            return end, end if listing is None else listing
-        end = _paragraph(masked, start)
+        block = masked[start : start + 1] == "\0" or lists.MARKER.match(masked, line) or (start > line and listing)
+        if start >= len(masked) or not (led or block):
+            break
+        end, led = _paragraph(masked, start), False
+        listing = listing or _list(masked, line, end)
+    return end, listing or end
+
+
+def _list(masked: str, place: int, end: int) -> int:
+    mark = lists.FIRST.search(masked, place, end)
+    return mark.start() if mark else 0
 
 
 def _paragraph(masked: str, place: int) -> int:

@@ -482,7 +482,7 @@ def _sentence(text: str) -> str:
     for place, mark in enumerate(text[:-1]):
         if mark in ".!?" and text[place + 1] == " " and place > 2 and text[place - 2 : place].strip(")").isalpha():
             return text[:place].strip()
-    return text.strip().rstrip(".")
+    return text.strip().rstrip(".?!")
 
 
 def _short(text: str) -> str:

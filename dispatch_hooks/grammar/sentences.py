@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from dispatch_hooks.grammar.words import VERBS, flat, impolite, polite_start, words
+from dispatch_hooks.grammar.words import VERBS, flat, impolite, polite_end, polite_start, words
 
 JOINTS = frozenset(", ; and then so but also plus – — -".split())
 
@@ -67,6 +67,17 @@ def _before(low: list[str]) -> tuple[list[str], str]:
     return low, joint
 
 
+def without_tail(masked: str, start: int, end: int) -> int:
+    """Where the words of a stretch end when politeness and joints at its end do not count."""
+    found = words(masked, start, end)
+    while found:
+        count = polite_end([word.low for word in found])
+        if not count and found[-1].low not in JOINTS:
+            return found[-1].end
+        found = found[: -(count or 1)]
+    return start
+
+
 def _clauses(low: list[str], joint: str) -> bool:
     """Do these clauses of the sentence leave the order behind them one?"""
     heads = [_head(clause) for clause in _split(low)]
@@ -75,7 +86,7 @@ def _clauses(low: list[str], joint: str) -> bool:
     if heads[0] in SUBORDINATE:
         return joint == ","
     if joint in ("and", "then", "also", "plus"):
-        return heads[-1] in VERBS or heads[-1] == "explain"
+        return heads[-1] in VERBS or heads[-1] == "dispatch"
     return len(low) >= 3 and heads[-1] not in PREPOSITIONS
 
 
@@ -107,7 +118,7 @@ def around(text: str, masked: str) -> tuple[bool, str]:
     asks, kept = False, []
     for start, end in _sentences(masked):
         said = words(masked, start, end)
-        if not said or _polite(flat(said)):
+        if all(word.low.isdecimal() for word in said) or _polite(flat(said)):
             kept += [text[start:end]] * ("\0" in masked[start:end])
         elif for_host(masked[start:end], flat(said)):
             asks = True

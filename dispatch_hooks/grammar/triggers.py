@@ -98,7 +98,7 @@ def _order(masked: str, place: int) -> int | None:
     """Where the sentence begins whose order stands at this place; None if it is no order."""
     window = max(place - REACH, 0)
     start = window + _boundary(masked[window:place])
-    if (start == window > 0) or _introduced(masked[:start]) or _indented(masked, place):
+    if (start == window > 0) or _introduced(masked, start) or _indented(masked, place):
         return None
     return start if sentences.orders(masked[start:place]) else None
 
@@ -120,9 +120,13 @@ def _ends(before: str) -> bool:
     return len(line) < 60 and line.split()[-1].lower() not in UNFINISHED
 
 
-def _introduced(before: str) -> bool:
-    """Is what follows introduced as somebody's words? "The docs say:", "e.g."."""
-    return before[-200:].rstrip(" \t\r\n\0").lower().endswith((":", "e.g.", "i.e.", "ex."))
+def _introduced(masked: str, start: int) -> bool:
+    """Is what follows introduced as somebody's words? "The docs say:", "e.g.", a list of commands."""
+    before = masked[max(start - REACH, 0) : start]
+    if re.search(rf"(?:^|\n)[ \t]*{MARK}$", before):
+        lines = [line for line in before.split("\n") if line.strip() and not re.match(rf"\s+|{MARK}", line)]
+        before = lines[-1] if lines else ""
+    return before.rstrip(" \t\r\n\0").lower().endswith((":", "e.g.", "i.e.", "ex."))
 
 
 def _indented(masked: str, place: int) -> bool:

@@ -1,0 +1,126 @@
+"""What the person typed: control words and requests, answered without a model call where they are all of the prompt.
+
+Only a hook that its own host ran may speak for the person: a worker that forges an event is left alone.
+"""
+
+from __future__ import annotations
+
+from dispatch_hooks import authority, config, control, digest, dispatch, hosts, questions, request, steer, tasks
+from dispatch_hooks.errors import FatalError
+from dispatch_hooks.host import log
+
+
+def answer(event: dict, token: str, host: dict, env: dict) -> str | dict | None:
+    """Words that end the prompt here; {"context"} to go to the model with the prompt; or None: conversation."""
+    if not authority.genuine(env, host["pid"]):
+        log("a hook that its host did not run was left alone")
+        return None
+    settings = config.load()
+    prompt = event["prompt"]
+    said = _control(prompt, host, env) or _request(event, prompt, token, host, settings, env)
+    if isinstance(said, str):
+        return said + _broken(settings)
+    return said and {**said, "aside": _broken(settings).strip()}
+
+
+# control words
+
+
+def _control(prompt: str, host: dict, env: dict) -> str | None:
+    project = host["project"]
+    known = {task: tasks.status(tasks.folder(project, task))["state"] for task in tasks.ids(project)}
+    if not known:
+        return None
+    asking = list(dict.fromkeys(tasks.read(folder)["id"] for folder, _ in steer.asking(project)))
+    own = any((tasks.read(tasks.folder(project, task)) or {}).get("chat") in hosts.chats_of(host) for task in known)
+    found = control.parse(prompt, {"tasks": known, "asking": asking, "own": own})
+    if found is None:
+        return None
+    try:
+        return _DO[found["verb"]](found, host, env)
+    except FatalError as error:
+        return f"{error}."
+
+
+def _folder(found: dict, host: dict) -> str:
+    return tasks.folder(host["project"], found["task"])
+
+
+def _answer(found: dict, host: dict, env: dict) -> str:
+    if found.get("ambiguous"):
+        raise FatalError("several tasks ask; name one: " + ", ".join(f"answer {t}: …" for t in found["ambiguous"]))
+    folder = _folder(found, host)
+    question = steer.answer(folder, found["text"], "typed", env, found.get("question"))
+    words = found["text"] if question["kind"] == "permission" else questions.choice(found["text"], question["options"])
+    return f"answered {found['task']}: {digest.clean(words, 200)}."
+
+
+def _tell(found: dict, host: dict, env: dict) -> str:
+    how = steer.tell(_folder(found, host), found["text"], "typed", env)
+    return f"{found['task']}: {how}."
+
+
+def _cancel(found: dict, host: dict, env: dict) -> str:
+    return f"{steer.cancel(_folder(found, host), env)} {found['task']}."
+
+
+def _retry(found: dict, host: dict, env: dict) -> str:
+    change = {}
+    if found.get("model"):
+        change, why = dispatch.resolve(found["model"], config.load())
+        if why:
+            raise FatalError(why)
+    steer.retry(_folder(found, host), {k: v for k, v in change.items() if v is not None}, "typed", env)
+    return f"started {found['task']} again{' with ' + found['model'] if found.get('model') else ''}."
+
+
+def _show(found: dict, host: dict, env: dict) -> str:
+    from dispatch_hooks import overview
+
+    return overview.task_text(_folder(found, host))
+
+
+def _status(found: dict, host: dict, env: dict) -> str:
+    from dispatch_hooks import overview
+
+    return overview.project_text(host["project"])
+
+
+_DO = {"answer": _answer, "tell": _tell, "cancel": _cancel, "retry": _retry, "show": _show, "status": _status}
+
+
+# requests
+
+
+def _request(event: dict, prompt: str, token: str, host: dict, settings: dict, env: dict) -> str | dict | None:
+    """Words that end the prompt here, or {"context"} to go with it, or None: conversation."""
+    known = tasks.ids(host["project"])
+    parsed = request.parse(prompt, config.vocabulary(settings, known), taken=known)
+    if parsed.get("command") is not None:
+        return _command(parsed["command"], host)
+    if not parsed["dispatch"]:
+        return None
+    config.create()
+    origin = {
+        "chat": event["session_id"],
+        "prompt": token,
+        "project": host["project"],
+        "transcript": host["transcript"],
+        "text": prompt,
+    }
+    result = dispatch.start(parsed, origin, settings, env)
+    words = dispatch.words(result)
+    if result["started"] or result["again"]:
+        hosts.expect(host["pid"])
+        dispatch.told(origin, words)
+    return words if parsed["pure"] else {"context": words}
+
+
+def _command(name: str, host: dict) -> str:
+    from dispatch_hooks import overview
+
+    return overview.command_text(name, host["project"])
+
+
+def _broken(settings: dict) -> str:
+    return f"\nYour configuration is not in force: {settings['broken']}" if settings["broken"] else ""
