@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from dispatch_hooks import questions
+
 HEAD = """\
 You are a background worker. Nobody watches your screen; the person who sent you hears from you only through \
 the files and the command below.
@@ -69,19 +71,11 @@ def news(answers: list[tuple[dict, dict]], notes: list[dict]) -> str:
 
 def _answered(question: dict, answer: dict) -> str:
     if question["kind"] == "permission":
-        from dispatch_hooks import questions
-
         granted, why = questions.allowed(answer["text"])
         if granted:
             return f"The person allows, once: {question['text']}\nRun exactly that again."
         return f"The person does not allow: {question['text']}\n{why}".rstrip()
-    return f"You asked: {question['text']}\nThe person answers: {questions_choice(question, answer)}"
-
-
-def questions_choice(question: dict, answer: dict) -> str:
-    from dispatch_hooks import questions
-
-    return questions.choice(answer["text"], question["options"])
+    return f"You asked: {question['text']}\nThe person answers: {questions.meant(question, answer['text'])}"
 
 
 UNTICKED = """\

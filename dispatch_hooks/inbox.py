@@ -100,12 +100,12 @@ def claimed(chat: str, token: str) -> list[dict]:
     return _events(os.path.join(folder(chat), "claimed", token))
 
 
-def retoken(chat: str, token: str, new: str) -> bool:
-    """Turns a wake's claim into the claim of the prompt that it became."""
+def retoken(chat: str, token: str, new: str) -> None:
+    """Turns a wake's claim into the claim of the prompt that it became, or that it joined in mid-turn."""
     place = os.path.join(folder(chat), "claimed")
-    if os.path.isdir(os.path.join(place, new)):
-        return False
-    return files.move(os.path.join(place, token), os.path.join(place, new))
+    if not os.path.isdir(os.path.join(place, new)) and files.move(os.path.join(place, token), os.path.join(place, new)):
+        return
+    _empty(chat, token, os.path.join("claimed", new))
 
 
 def deliver(chat: str, token: str) -> None:

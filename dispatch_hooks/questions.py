@@ -85,6 +85,11 @@ def choice(text: str, options: list[str]) -> str:
     return same[0] if len(same) == 1 else said
 
 
+def meant(question: dict, text: str) -> str:
+    """What an answer means to its question: a permission's words as they are, else the option or the words."""
+    return text.strip() if question["kind"] == "permission" else choice(text, question["options"])
+
+
 def allowed(text: str) -> tuple[bool, str]:
     """What an answer to a permission ask says: (granted, the words after a no)."""
     low = text.strip().lower().rstrip(".!")

@@ -70,8 +70,8 @@ def _slashed(body: str, more: str, vocabulary: dict, taken) -> dict:
     words = body.rstrip("?.!").lower().split(None, 3)
     if not more and (not words or (words[0] in COMMANDS and words[1:] in ([], ["show"], ["path"], ["list"]))):
         return _no("it asks about dispatch itself", words[0] if words else "")
-    if _names_no_task(body):
-        return _no(f"there is no task {body.split()[1].rstrip(':')}")
+    if not body or _names_no_task(body):
+        return _no("it names a task that there is not")
     from dispatch_hooks.grammar import compose
 
     return _found([compose.whole(part, vocabulary) for part in _parts(body)], more, True, vocabulary, taken)
@@ -79,12 +79,12 @@ def _slashed(body: str, more: str, vocabulary: dict, taken) -> dict:
 
 def _names_no_task(body: str) -> bool:
     """A control word about a task that there is not: control.parse was asked before and did not know it."""
-    words = body.split(None, 2)
-    if len(words) < 2:
-        return False
-    return (words[0].lower() in ("cancel", "stop", "show", "retry") and len(words) == 2) or (
-        words[0].lower() in ("answer", "tell") and words[1].endswith(":")
-    )
+    verb, *words = body.lower().split(None, 2)
+    if verb.startswith("@"):
+        return verb[1:].rstrip(":").replace("-", "").isalnum()
+    if verb in ("answer", "tell"):
+        return bool(words) and words[0].endswith(":")
+    return verb in ("cancel", "stop", "show", "retry") and len(words) == 1
 
 
 def _parts(body: str) -> list[str]:
@@ -147,8 +147,8 @@ def _items(group: dict, numbers, place: int, vocabulary: dict) -> list[dict]:
     from dispatch_hooks.grammar import directives
 
     named = not group["listed"] and any(group["said"].get(kind) for kind in ("model", "alias", "backend"))
-    who = "clear" if named else "any"
-    read = [directives.read(item["text"], vocabulary, numbers, who) for item in group["items"]]
+    names = "clear" if named else "any"
+    read = [directives.read(item["text"], vocabulary, numbers, names) for item in group["items"]]
     for_all = {k: v for said in read if not said["title"] for k, v in said.items()}
     found = []
     for item, said in zip(group["items"], read, strict=True):

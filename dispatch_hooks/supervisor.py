@@ -20,6 +20,9 @@ from dispatch_hooks import backends, briefing, config, files, processes, questio
 GRACE = 5.0
 """Seconds between asking a worker to end and making it."""
 
+BACKGROUND = 600.0
+"""Seconds that a worker whose turn is over may wait for commands that it left in the background."""
+
 TICK = 2.0
 """Seconds after which it looks around unrung: a sandboxed worker may not be able to ring."""
 
@@ -67,6 +70,7 @@ class Run:
         self.deadline: float | None = None
         self.worker: worker.Worker | None = None
         self.nudged = self.turn_over = False
+        self.background, self.turn_ended = 0, 0.0
         self.last_words, self.written = "", 0.0
         self.changed: set[str] = set(status.get("files") or [])
 
@@ -140,7 +144,7 @@ class Run:
         if self.status["run"] == 1:
             return briefing.first(self.task, self.place)
         done = tasks.status(self.folder).get("why") or tasks.status(self.folder)["state"]
-        return f"{briefing.again(self.task, self.place, done)}\n{news if inputs['answers'] or inputs['notes'] else ''}"
+        return briefing.again(self.task, self.place, done) + (f"\n{news}" if self.inputs else "")
 
     def _cwd(self) -> str:
         return os.path.join(self.task["project"], self.task.get("directory") or "")
@@ -208,8 +212,18 @@ class Run:
             self.status["cost_usd"] = event["cost_usd"]
         self.status["tokens"] = (self.status.get("tokens") or 0) + (event["tokens"] or 0)
 
+    def _on_background(self, event: dict, now: float) -> None:
+        self.background = event["running"]
+
+    def _on_withdrawn(self, event: dict, now: float) -> None:
+        """The worker's CLI took an ask back (an interrupt): its questions need no answer any more."""
+        for n in self.asks.pop(event["request"], {"numbers": []})["numbers"]:
+            if not self.end.get("parked"):
+                questions.answer(self.folder, n, "(withdrawn)", "terminal", now)
+                self._heard("answers", n)
+
     def _on_turn_end(self, event: dict, now: float) -> None:
-        self.turn_over = True
+        self.turn_over, self.turn_ended = True, now
         self.last_words = event["text"] or self.last_words
         if event["error"]:
             self.end.setdefault("error", event["error"].splitlines()[0][:300])
@@ -219,7 +233,8 @@ class Run:
         if refusal is not None:
             self.worker.send(refusal)
             return
-        numbers = [self._question({**q, "tool": event["tool"], "input": event["input"]}, now) for q in event["questions"]]
+        about = {"tool": event["tool"], "input": event["input"]}
+        numbers = [self._question({**question, **about}, now) for question in event["questions"]]
         self.asks[event["request"]] = {**event, "numbers": numbers}
 
     def _not_allowed(self, event: dict) -> str | None:
@@ -325,6 +340,8 @@ class Run:
         """At the end of a turn: a nudge for what is not ticked, once; then the worker may go."""
         if not self.turn_over or self.asks or self.worker.stdin is None or self.deadline is not None:
             return
+        if self.background and time.time() - self.turn_ended < BACKGROUND:
+            return
         left = [item["text"] for item in self._items() if item["mark"] == " "]
         if self.end.get("error") or not left or self.nudged or self._blocked(time.time()):
             self.deadline = time.monotonic() + GRACE
@@ -366,7 +383,8 @@ class Run:
         self.deadline = time.monotonic() + (GRACE if self.backend.interrupt() and not self.asks else 0)
 
     def _press_on(self) -> None:
-        if time.monotonic() < self.deadline:
+        interrupted = self.turn_over and bool(self.end) and not self.worker.signalled
+        if time.monotonic() < self.deadline and not interrupted:
             return
         self.worker.hang_up()
         self.worker.press()
@@ -401,7 +419,8 @@ class Run:
         if self.turn_over and not self.backend.ends_by_itself:
             return
         how = f"ended with exit status {code}" if code >= 0 else f"was killed by signal {-code}"
-        said = worker.tail(os.path.join(self.folder, "stderr.txt")) or (self.last_words if self.backend.ends_by_itself else "")
+        said = worker.tail(os.path.join(self.folder, "stderr.txt"))
+        said = said or (self.last_words if self.backend.ends_by_itself else "")
         self.end["error"] = f"{self.task['backend']} {how}" + (f": {said.splitlines()[-1][:200]}" if said else "")
 
     def _check(self) -> None:
@@ -419,7 +438,10 @@ class Run:
                 how = f"exit status {done.returncode}" if done.returncode else ""
             except subprocess.TimeoutExpired:
                 how = f"no end after {self.config['check_seconds']} s"
-        self.status.update(state="failed" if how else "checked", why=f"check failed: {command} ({how})" if how else "")
+        if how:
+            self.status.update(state="failed", why=f"check failed: {command} ({how})")
+        else:
+            self.status["state"] = "checked"
 
     # records
 

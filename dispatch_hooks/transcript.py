@@ -1,7 +1,9 @@
 """What a chat's transcript says happened: was a text followed by an answer, did a stop reach the person?
 
-Claude Code appends one JSON object a line; entries used here (docs/claude-code.md): "type":"assistant" for an
-answer, "promptId" on what a prompt put in. Only the part written since a known size is read.
+Claude Code appends one JSON object a line, late (up to 0.1 s) and as a tree: an entry names what it follows in
+`parentUuid`. After Esc the next prompt hangs on an earlier entry, so the order of lines says nothing. A text of
+ours stands in an attachment (`hook_additional_context`, or `queued_command` for a wake in mid-turn) or in the
+user entry that a wake became; queue entries repeat it and count for nothing (docs/claude-code.md).
 """
 
 from __future__ import annotations
@@ -32,14 +34,36 @@ def since(path: str, start: int) -> bytes:
 
 
 def answered(path: str, start: int, text: str) -> bool:
-    """Whether, since start, a line holds the text and a later one is an answer of the model."""
-    written = since(path, start)
-    at = written.find(json.dumps(text, ensure_ascii=False)[1:-1].encode())
-    return at >= 0 and any(_answer(line) for line in written[at:].split(b"\n")[1:])
+    """Whether, since start, an answer of the model descends from an entry that brought it the text."""
+    brought = json.dumps(text, ensure_ascii=False)[1:-1].encode()
+    after: set[str] = set()
+    for line in since(path, start).split(b"\n"):
+        if b'"parentUuid"' not in line or not (after or brought in line):
+            continue
+        entry = _entry(line)
+        if entry.get("parentUuid") in after:
+            if entry.get("type") == "assistant" and not entry.get("isSidechain"):
+                return True
+            after.add(entry.get("uuid"))
+        elif brought in line and _carrier(entry):
+            after.add(entry.get("uuid"))
+    return False
 
 
-def _answer(line: bytes) -> bool:
-    return b'"type":"assistant"' in line and b'"isSidechain":true' not in line
+def _entry(line: bytes) -> dict:
+    try:
+        entry = json.loads(line)
+    except ValueError:  # the last line may be half written
+        return {}
+    return entry if isinstance(entry, dict) else {}
+
+
+def _carrier(entry: dict) -> bool:
+    """Whether the entry is of the kinds that put a text before the model."""
+    if entry.get("type") == "user":
+        return True
+    attachment = entry.get("attachment")
+    return isinstance(attachment, dict) and attachment.get("type") in ("hook_additional_context", "queued_command")
 
 
 def holds(path: str, text: str) -> bool:

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import sys
 import time
 from pathlib import Path
 
@@ -90,7 +89,7 @@ def test_a_sound_installation_has_nothing_wrong(world):
         claude.switches, events.samples, events.entries,
     )  # fmt: skip
     assert [f.text for f in found if f.state != "ok"] == []
-    assert len(found) == 13
+    assert len(found) == 12
 
 
 def test_without_an_installation_it_says_what_to_type(world):
@@ -205,7 +204,8 @@ def test_a_missing_skill_is_found(world, text):
     world.install()
     skill = world.home / ".claude/skills/dispatch/SKILL.md"
     skill.unlink() if text is None else skill.write_text(text)
-    assert one(world.wrong(installation.skill), "fail", "/dispatch is unknown") == "dispatch-hooks install --scope user"
+    fix = one(world.wrong(installation.skill), "fail", "/dispatch is unknown")
+    assert fix == "dispatch-hooks install --scope user"
 
 
 def test_rules_for_a_name_that_is_not_on_path_are_found(world):
@@ -391,7 +391,8 @@ def test_a_name_that_means_nothing_is_found(world, text, state, words):
 
 def test_a_missing_program_fails_only_for_the_default(world):
     one(world.wrong(workers.programs), "fail", "claude (the default): claude is not on PATH")
-    configure(world, 'default = "my"\n[backends.my]\ncommand = ["dispatch-hooks"]\n[backends.other]\ncommand = ["nix-da"]\n')
+    other = '[backends.other]\ncommand = ["not-there"]\n'
+    configure(world, f'default = "my"\n[backends.my]\ncommand = ["dispatch-hooks"]\n{other}')
     found = world.wrong(workers.programs)
     assert [(state, text.split(":")[0]) for state, text, _ in found] == [
         ("warn", "claude (tasks that name it cannot start)"), ("warn", "other (tasks that name it cannot start)"),
@@ -467,7 +468,6 @@ def test_something_else_in_place_of_a_folder_is_found(world, kind):
 
 
 def test_a_folder_that_cannot_be_made_is_found(world):
-    Path(world.dirs.state).parent.parent.parent.mkdir(exist_ok=True)
     (world.home / ".local").write_text("in the way")
     found = world.wrong(records.folders)
     assert [state for state, _, _ in found] == ["fail", "fail"]
@@ -577,7 +577,7 @@ def test_the_faults_of_the_last_day_are_counted(world):
     old, new = (time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time.time() - age)) for age in (90_000, 60))
     log.write_text(f"{old} stop.py: long ago\n")
     assert world.wrong(records.log) == []
-    log.write_text(f"{old} stop.py: long ago\n{new} stop.py: Traceback\n  a line of it\n{new} stop.py: a \x1b[31mfault\n")
+    log.write_text(f"{old} stop.py: old\n{new} stop.py: Traceback\n  a line of it\n{new} stop.py: a \x1b[31mfault\n")
     assert one(world.wrong(records.log), "warn", "2 entries in the last day", "fault") == f"tail -50 {log}"
 
 
@@ -611,7 +611,6 @@ def test_doctor_json_fits_its_schema_and_its_exit_status(bare):
 
 
 def test_install_ends_with_what_to_do_next_and_doctor_is_content(bare):
-    (bare.sandbox.bin / "claude").write_text(CLAUDE.format(log="/dev/null", version="2.1.330"))
     (bare.sandbox.bin / "claude").write_text("#!/bin/sh\n" + CLAUDE.format(log="/dev/null", version="2.1.330"))
     (bare.sandbox.bin / "claude").chmod(0o755)
     done = bare("install")
@@ -626,7 +625,8 @@ def test_install_ends_with_what_to_do_next_and_doctor_is_content(bare):
 
 def test_doctor_fix_mends_what_is_safe(bare):
     bare("install")
-    bare.sandbox.settings_file.write_text(bare.sandbox.settings_file.read_text().replace("session-end", "session-ond"))
+    settings_file = bare.sandbox.settings_file
+    settings_file.write_text(settings_file.read_text().replace("session-end", "session-ond"))
     bare.state.chmod(0o755)
     done = bare("doctor")
     assert "others may look into the state folder" in done.stdout
@@ -635,7 +635,7 @@ def test_doctor_fix_mends_what_is_safe(bare):
     done = bare("doctor", "--fix")
     assert done.stdout.count("mended: ") == 2
     assert bare.state.stat().st_mode & 0o777 == 0o700
-    assert "session-end" in bare.sandbox.settings_file.read_text()
+    assert "session-end" in settings_file.read_text()
 
 
 def test_a_worker_mends_installs_and_uninstalls_nothing(bare):
@@ -697,10 +697,3 @@ def test_doctor_is_content_beside_the_real_claude_code(product):
     assert [f for f in found if f["state"] != "ok"] == []
     assert {"check": "login", "state": "ok", "text": "claude is logged in (api_key)", "fix": None} in found
     assert done.returncode == 0
-
-
-def test_the_hooks_run_by_a_python_without_our_packages(world):
-    """What doctor finds about the interpreter is what the gate starts: no site-packages."""
-    code, said, _ = installation.run([sys.executable, "-I", "-S", "-c", "import pydantic"], world.env)
-    assert code == 1
-    assert said == ""

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
         An event is a dict with "kind":
         session {"id","model"} · activity {"text","files"} · usage {"cost_usd","tokens"} ·
-        ask {"request","tool","input","questions":[{"kind","text","options"}]} · turn_end {"error","text"}
+        ask {"request","tool","input","questions":[{"kind","text","options"}]} · withdrawn {"request"} ·
+        background {"running"} · turn_end {"error","text"}
         """
 
         ends_by_itself: bool

@@ -2,7 +2,8 @@
 
 Measured (docs/claude-code.md): permission asks and AskUserQuestion arrive as control requests and may be
 answered whenever; a user message sent while it works reaches the model with the next tool result; subtype says
-"success" even for API errors, so is_error is what counts; the cost is cumulative over a session.
+"success" even for API errors, so is_error is what counts; a result is the last one only while no background command
+runs; the cost is cumulative over a session.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ MODES = {"ask": "acceptEdits", "auto": "acceptEdits", "bypass": "bypassPermissio
 
 HOUR = "3600000"
 """Milliseconds that a shell command may take: an unanswered `dispatch-hooks ask` must not be moved away."""
+
+TELLING = ("command", "file_path", "pattern", "url", "query", "description")
+"""The fields of a tool's input that say what a call is about, the best first."""
 
 EDITS = ("Edit", "Write", "MultiEdit", "NotebookEdit")
 
@@ -55,6 +59,8 @@ def read(line: bytes) -> list[dict]:
 def _system(message: dict) -> list[dict]:
     if message["subtype"] == "init":
         return [{"kind": "session", "id": message["session_id"], "model": message.get("model", "")}]
+    if message["subtype"] == "background_tasks_changed":
+        return [{"kind": "background", "running": len(message["tasks"])}]
     if message["subtype"] == "api_retry":
         status = message.get("error_status") or "no answer"
         return [{"kind": "activity", "text": f"retrying ({status}, attempt {message.get('attempt')})", "files": []}]
@@ -79,7 +85,7 @@ def _block(block: dict) -> list[dict]:
 
 def tool_line(name: str, given: dict) -> str:
     """A tool call in one line: its name and what it is about."""
-    about = next((given[k] for k in ("command", "file_path", "pattern", "url", "query", "description") if given.get(k)), "")
+    about = next((given[key] for key in TELLING if given.get(key)), "")
     return f"{name}: {about}" if about else name
 
 
@@ -92,6 +98,10 @@ def _control(message: dict) -> list[dict]:
         return [{**ask, "questions": [_question(q) for q in request["input"]["questions"]]}]
     text = tool_line(request["tool_name"], request["input"])
     return [{**ask, "questions": [{"kind": "permission", "text": text, "options": []}]}]
+
+
+def _withdrawn(message: dict) -> list[dict]:
+    return [{"kind": "withdrawn", "request": message["request_id"]}]
 
 
 def _question(asked: dict) -> dict:
@@ -114,7 +124,13 @@ def _error(message: dict, text: str) -> str:
     return text or "; ".join(message.get("errors") or []) or message.get("subtype") or "error"
 
 
-_READERS = {"system": _system, "assistant": _assistant, "control_request": _control, "result": _result}
+_READERS = {
+    "system": _system,
+    "assistant": _assistant,
+    "control_request": _control,
+    "control_cancel_request": _withdrawn,
+    "result": _result,
+}
 
 
 def reply(ask: dict, answers: list[str]) -> str | None:

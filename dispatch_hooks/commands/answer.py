@@ -23,5 +23,4 @@ def answer(
     by = authority.voice(dict(os.environ))
     text = sys.stdin.read() if words == ["-"] or not words else " ".join(words)
     asked = steer.answer(find(task), text, by, dict(os.environ), question)
-    said = text if asked["kind"] == "permission" else questions.choice(text, asked["options"])
-    typer.echo(f"answered {task}: {digest.clean(said, 200)}")
+    typer.echo(f"answered {task}: {digest.clean(questions.meant(asked, text), 200)}")

@@ -94,12 +94,14 @@ def _fault(event: str, speaks: bool, code: int | None, said: str, why: str) -> s
 
 
 def _logged(dirs: Dirs) -> str:
-    """What a hook wrote into its log, which is empty after a sample that went well."""
+    """What a hook wrote into its log, which a sample that went well leaves empty; the log is cleared."""
+    path = os.path.join(dirs.state, "log.txt")
     try:
-        with open(os.path.join(dirs.state, "log.txt"), encoding="utf-8", errors="replace") as f:
+        with open(path, encoding="utf-8", errors="replace") as f:
             lines = f.read().strip().splitlines()
     except OSError:
         return ""
+    files.remove(path)
     return f"it logged {lines[-1][:200]}" if lines else ""
 
 

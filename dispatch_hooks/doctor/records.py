@@ -39,7 +39,7 @@ def _folder(kind: str, path: str, ground: Ground) -> list[Finding]:
     say = partial(Finding, "folders")
     try:
         found = os.lstat(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return _makeable(kind, path)
     quoted = shlex.quote(path)
     if found.st_uid != os.geteuid():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from dispatch_hooks.grammar import directives, lists, quoted, sentences
-from dispatch_hooks.grammar.words import match, words
+from dispatch_hooks.grammar.words import flat, match, words
 
 PLAN = (
     "steps|checklist|sequentially",
@@ -18,8 +18,8 @@ PLAN = (
 """Phrases before a list that make it the plan of one task."""
 
 FILLER = frozenset(
-    "do these this the following below list tasks task items things all of them please in parallel at same time for me and "
-    "to with it now work on handle".split()
+    "do these this the following below list tasks task items things all of them please in parallel at same time "
+    "for me and to with it now work on handle".split()
 )
 """An introduction of such words says nothing that the workers should know."""
 
@@ -104,7 +104,7 @@ def spoken(text: str, masked: str, begins: list[dict], vocabulary: dict) -> tupl
     shared = join(shared, known)
     for found in groups:
         found["context"] = join(shared, found["context"])
-        found["said"] = {**_fields(directives.read(shared, vocabulary, who="")), **found["said"]}
+        found["said"] = {**_fields(directives.read(shared, vocabulary, names="")), **found["said"]}
     return groups, not (asks or asked)
 
 
@@ -113,7 +113,9 @@ def _group(text: str, masked: str, first: int, end: int, begin: dict, vocabulary
 
 
 def says(text: str) -> bool:
-    return re.search(r"\w\w", text) is not None
+    """Is there more in it than marks and politeness?"""
+    found = words(text[:2000])
+    return any(len(word.low) > 1 for word in found) and not sentences.polite(flat(found))
 
 
 def _body(text: str, place: int, end: int) -> int:

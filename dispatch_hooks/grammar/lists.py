@@ -35,8 +35,10 @@ def split(text: str, masked: str) -> dict:
     which is as long as the text, quoted stretches are NUL: nothing in them is a marker.
     """
     items, start, end = _items(text, masked)
-    if not items:
-        return _inline(text, masked)
+    if len(items) < 2:
+        inline = _inline(text, masked)
+        if inline["items"] or not items:
+            return inline
     return {"before": text[:start].strip(), "items": items, "after": text[end:].strip()}
 
 

@@ -18,7 +18,7 @@ def mask(text: str, vocabulary: dict) -> str:
     """
     for tag in TAGS:
         text = _tagged(text, tag)
-    text = _lines(text)
+    text = _comments(_lines(text))
     return INLINE.sub(lambda m: f" {m[0][1:-1]} " if _name(m[0][1:-1], vocabulary) else _blank(m[0]), text)
 
 
@@ -37,6 +37,22 @@ def _tagged(text: str, tag: str) -> str:
         end = len(text) if end < 0 else end + len(tag) + 3
         text = text[:start] + _blank(text[start:end]) + text[end:]
         start = text.find(f"<{tag}", end)
+    return text
+
+
+def _comments(text: str) -> str:
+    """Comments of code between /* and */, at the beginning of a line."""
+    if "/*" not in text or "*/" not in text:
+        return text
+    start = text.find("/*")
+    while start >= 0:
+        end = text.find("*/", start + 2) + 2
+        if end < 2:
+            break
+        if not text[text.rfind("\n", 0, start) + 1 : start].strip():
+            text = text[:start] + _blank(text[start:end]) + text[end:]
+            start = end
+        start = text.find("/*", start + 1)
     return text
 
 

@@ -9,18 +9,21 @@ from dispatch_hooks.grammar.words import VERBS, flat, impolite, polite_end, poli
 JOINTS = frozenset(", ; and then so but also plus – — -".split())
 
 BLOCKING = frozenset(
-    "if unless when whenever once until till after should whether assuming provided suppose imagine otherwise else or "
-    "don't dont do-not never not without avoid stop tomorrow tonight later how why cannot can't won't wouldn't shouldn't "
-    "didn't doesn't isn't no who".split()
+    "if unless when whenever once until till after should whether assuming provided suppose imagine otherwise "
+    "else or don't dont do-not never not without avoid stop tomorrow tonight later how why cannot can't won't "
+    "wouldn't shouldn't didn't doesn't isn't no who".split()
 )
 """A clause that begins so makes what follows a condition, a ban, a plan for later or a question."""
 
 TOLD = frozenset(
-    "said say says saying told tell tells asked asks wrote writes writing suggested suggests recommended recommends "
-    "example examples e.g i.e eg type typed types typing command commands prompt prompts called named message messages "
-    "reads quote quotes like phrase sentence string text".split()
+    "said say says saying told tell tells asked asks wrote writes writing suggested suggests recommended "
+    "recommends example examples e.g i.e eg type typed types typing command commands prompt prompts called named "
+    "message messages reads quote quotes like phrase sentence string text".split()
 )
 """With one of these before it, an order is somebody's words or an example."""
+
+STRANGE = tuple("|/+>→#$%=<{}[]()@&^~\\")
+"""A sentence with one of these at an end is a line of a table, a diff, a comment, a shell."""
 
 SUBORDINATE = frozenset("while since because as given considering before although though whilst with for to".split())
 """These begin a clause that says when or why, and needs its comma."""
@@ -37,14 +40,17 @@ TO_ME = frozenset("tell show give help let walk remind answer".split())
 """With "me" behind them, so do these."""
 
 WORKER = frozenset(
-    "ask flag make keep focus use report don't dont do be prioritise prioritize remember note include avoid stop no never "
-    "only all each every commit always take everything nothing work".split()
+    "ask flag make keep focus use report don't dont do be prioritise prioritize remember note include avoid stop "
+    "no never only all each every commit always take everything nothing work".split()
 )
 """A sentence that begins so tells the workers how to work, although it may look like an order to the host."""
 
 
 def orders(lead: str) -> bool:
     """Do the words before `dispatch`, from the start of its sentence, leave it an order?"""
+    bare = lead.strip()
+    if bare[:1] in STRANGE or bare[-1:] in STRANGE or bare.startswith("--"):
+        return False
     low = flat(words(lead))
     rest, joint = _before(low)
     if not rest:
@@ -57,7 +63,7 @@ def _before(low: list[str]) -> tuple[list[str], str]:
     joint = ""
     while low:
         if low[-1] == ":":
-            return low, ""
+            return (low, "") if impolite(low[:-1]) else ([], "")
         if low[-1] in JOINTS:
             joint = "," if joint == "," or low[-1] in ",;–—-" else low[-1]
         shorter = low[:-1] if low[-1] in JOINTS else impolite(low)
@@ -118,13 +124,13 @@ def around(text: str, masked: str) -> tuple[bool, str]:
     asks, kept = False, []
     for start, end in _sentences(masked):
         said = words(masked, start, end)
-        if all(word.low.isdecimal() for word in said) or _polite(flat(said)):
+        if all(word.low.isdecimal() for word in said) or polite(flat(said)):
             kept += [text[start:end]] * ("\0" in masked[start:end])
         elif for_host(masked[start:end], flat(said)):
             asks = True
         else:
-            kept.append(text[start:end])
-    return asks, "".join(kept).strip().rstrip(",;:–—- ").strip()
+            kept.append(text[start : end if text[:end].rstrip().endswith((".", "!")) else without_tail(masked, start, end)])
+    return asks, "".join(kept).strip()
 
 
 def _sentences(masked: str) -> list[tuple[int, int]]:
@@ -132,7 +138,7 @@ def _sentences(masked: str) -> list[tuple[int, int]]:
     return [(a, b) for a, b in zip(cuts, cuts[1:], strict=False) if b > a]
 
 
-def _polite(low: list[str]) -> bool:
+def polite(low: list[str]) -> bool:
     return not _before([word for word in low if word not in (".", "!", "…")])[0]
 
 
@@ -140,7 +146,10 @@ def for_host(sentence: str, low: list[str]) -> bool:
     """Does this sentence want something of the host model itself?"""
     if sentence.rstrip().endswith("?"):
         return True
-    head = _head([word for word in low if word not in JOINTS])
+    low = [word for word in low if word not in JOINTS]
+    if not low:
+        return False
+    head = _head(low)
     following = low[low.index(head) + 1] if low.index(head) + 1 < len(low) else ""
     if head in TO_ME and following in ("me", "us"):
         return True

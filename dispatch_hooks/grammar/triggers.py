@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from dispatch_hooks.grammar import names, sentences
-from dispatch_hooks.grammar.words import VERBS, Word, match, words
+from dispatch_hooks.grammar import directives, names, sentences
+from dispatch_hooks.grammar.words import VERBS, Word, flat, match, words
 
-DISPATCH = re.compile(r"(?<![\w/.@#$&'\"`~+=<>(\[{|\\*-])dispatch(?=[\s:,])")
+DISPATCH = re.compile(r"(?<![\w/.@#$&'\"`~+=<>(\[{|\\*-])dispatch(?=[\s:])")
 
 MOST = 100
 """Places with the word that are looked at."""
@@ -18,13 +18,16 @@ REACH = 600
 AHEAD = 240
 """How far behind the word the target ends."""
 
+SPACE = re.compile(r"\s*")
+
 MARK = r"(?:\d{1,3}[.):]|\(\d{1,3}\)|[-*+•])[ \t]+"
 
 BOUNDARY = re.compile(rf"[.!?…][)\"'”’\0]*\s+|\n[ \t]*\n\s*(?:{MARK})?|\n[ \t]*{MARK}|\n[ \t]*")
 
 UNFINISHED = frozenset(
-    "a an the to of in on at for with by from and or not never don't dont can could would will should must may might i we "
-    "you they he she it that which who than only always if when is are was were be do does did how why what".split()
+    "a an the to of in on at for with by from and or not never don't dont can could would will should must may "
+    "might i we you they he she it that which who than only always if when is are was were be do does did how why "
+    "what".split()
 )
 """A line that ends so goes on in the next."""
 
@@ -41,27 +44,35 @@ KINDS = frozenset("background new separate fresh parallel dedicated single more 
 THESE = frozenset("this that it these those them all everything the".split())
 
 OBJECTS = THESE | frozenset(
-    "following below above of list tasks task items item work job jobs rest one ones two three four five six as a each "
-    "to-do todo todos things steps checklist in order separately individually 2 3 4 5 6 next remaining".split()
+    "following below above of list tasks task items item work job jobs rest one ones two three four five six as a "
+    "each to-do todo todos things steps checklist in order separately individually 2 3 4 5 6 next remaining".split()
 )
 """What "dispatch these five tasks to sonnet" may have between its verb and its target."""
 
 FOLLOWING = frozenset("for on with using via and please now again as against here".split())
 """What may stand behind a model, besides "to do" and a verb."""
 
+BREAKS = frozenset(",:;-–—→\n")
+"""Marks behind a named target that lead to its work; behind nobody in particular only LEADS, behind "this to opus" ANY."""
+
+LEADS = frozenset(":-–—→\n")
+
+ANY = frozenset(",:;-–—→\n.!…")
+
 NOUNS = frozenset(
-    "the a an my our your their his her its this that these those me us them it him all every each any some no one "
-    "production prod staging main master users clients subscribers listeners handlers stdout stderr disk both".split()
+    "the a an my our your their his her its this that these those me us them it him all every each any some no "
+    "one production prod staging main master users clients subscribers listeners handlers stdout stderr disk both".split()
 )
 """Behind "dispatch X to" these name a place, not work."""
 
 HOW = (
-    "now|please|again|today",
+    "now|please|again|today|asap|quickly|immediately|instead|too",
     "in the background",
     "in parallel",
-    "in|into a|an|its|their own? new|separate|fresh? git? worktree|worktrees",
+    "in|into|with|using a|an|its|their? own? new|separate|fresh? git? worktree|worktrees",
     "with|using|on|via the? <name>",
 )
+"""What may stand between the target and its work."""
 
 SPEAKING = frozenset("unit units engine ladder officer officers car caller copy roger over 911 10-4 ambulance".split())
 """How words begin that a dispatcher says: "Dispatch: unit 12, respond to …"."""
@@ -76,9 +87,9 @@ def find(masked: str, vocabulary: dict) -> tuple[list[dict], str]:
     for several, "refers": does it say "this" or "these"}; `end` is behind the target.
     """
     found, low = [], masked.lower() if len(masked.lower()) == len(masked) else masked
-    why = "the word dispatch is quoted here, or part of a name"
+    why, text = "the word dispatch is quoted here, or part of a name", _text(masked)
     for _, m in zip(range(MOST), DISPATCH.finditer(low), strict=False):
-        sentence = _order(masked, m.start())
+        sentence = _order(masked, m.start(), vocabulary) if m.start() < text else None
         target = _target(masked, m.end(), vocabulary) if sentence is not None else None
         if sentence is None:
             why = "what stands before the word dispatch makes it no order"
@@ -94,13 +105,20 @@ def find(masked: str, vocabulary: dict) -> tuple[list[dict], str]:
 # before the word
 
 
-def _order(masked: str, place: int) -> int | None:
+def _order(masked: str, place: int, vocabulary: dict) -> int | None:
     """Where the sentence begins whose order stands at this place; None if it is no order."""
     window = max(place - REACH, 0)
     start = window + _boundary(masked[window:place])
     if (start == window > 0) or _introduced(masked, start) or _indented(masked, place):
         return None
-    return start if sentences.orders(masked[start:place]) else None
+    lead = masked[start:place]
+    return start if sentences.orders(lead) or _awaits(lead, vocabulary) else None
+
+
+def _awaits(lead: str, vocabulary: dict) -> bool:
+    """Is it nothing but "once add-auth is done", with a task that there is?"""
+    said = directives.read(lead, vocabulary, names="") if len(lead) < 200 and vocabulary.get("tasks") else {}
+    return "after" in said and sentences.orders(said["title"])
 
 
 def _boundary(before: str) -> int:
@@ -121,12 +139,30 @@ def _ends(before: str) -> bool:
 
 
 def _introduced(masked: str, start: int) -> bool:
-    """Is what follows introduced as somebody's words? "The docs say:", "e.g.", a list of commands."""
+    """Is what follows introduced as somebody's words? "The docs say:", "e.g.", a list of commands, a text to proofread."""
     before = masked[max(start - REACH, 0) : start]
     if re.search(rf"(?:^|\n)[ \t]*{MARK}$", before):
         lines = [line for line in before.split("\n") if line.strip() and not re.match(rf"\s+|{MARK}", line)]
         before = lines[-1] if lines else ""
-    return before.rstrip(" \t\r\n\0").lower().endswith((":", "e.g.", "i.e.", "ex."))
+    if before.rstrip().lower().endswith((":", "e.g.", "i.e.", "ex.")):
+        return True
+    return False
+
+
+def _text(masked: str) -> int:
+    """Where a text begins that something is to be done to, "Proofread this email:"; its end if there is none.
+
+    Quoted blocks and lists are such texts, too, and are seen to elsewhere: they have an end.
+    """
+    place = masked.find(":\n")
+    while place >= 0:
+        start = SPACE.match(masked, place + 1).end()
+        line = masked[max(masked.rfind("\n", 0, place), place - 200) + 1 : place]
+        if start < len(masked) and masked[start] != "\0" and not re.compile(MARK).match(masked, start):
+            if sentences.for_host(line, flat(words(line))):
+                return start
+        place = masked.find(":\n", place + 1)
+    return len(masked)
 
 
 def _indented(masked: str, place: int) -> bool:
@@ -144,12 +180,10 @@ def _target(masked: str, place: int, vocabulary: dict) -> dict | None:
         plain = {"end": place + 1, "name": None, "workers": 0, "refers": False}
         return plain if _spoken_to(masked, place) else None
     found = words(masked, place, place + AHEAD)
-    if not found:
+    if not found or "\n" in masked[place : found[0].start]:
         return None
     first, refers = _object(found)
-    for word, following in zip(found, found[1:], strict=False):
-        word.after += "\n" * ("\n" in masked[word.end : following.start])
-    target = _workers(found, first, refers, vocabulary) or _person(found, first, vocabulary)
+    target = _workers(found, first, refers, vocabulary) or _person(found, first, vocabulary, refers)
     return target and {**target, "refers": refers}
 
 
@@ -159,7 +193,7 @@ def _spoken_to(masked: str, place: int) -> bool:
     first = line.split(" ", 1)[0].lower().strip(",.")
     if line[:1] in ("(", "{", "[", "<", "|", "\0") or line.rstrip().endswith((";", "{", ",")) or first in SPEAKING:
         return False
-    if any(sign in line for sign in CODE) or first[:1].isdigit():
+    if any(sign in line for sign in CODE) or first[:1].isdigit() or len(line.split()) == 1:
         return False
     return not re.search(r"(?m)^[ \t]*(?!dispatch\b)\w+(?: \d+)?: ", masked, re.I)
 
@@ -178,17 +212,23 @@ def _object(found: list[Word]) -> tuple[int, bool]:
     return (1 if found[0].low == "the" else 0), False
 
 
-def _person(found: list[Word], first: int, vocabulary: dict) -> dict | None:
+def _person(found: list[Word], first: int, vocabulary: dict, refers: bool) -> dict | None:
+    """ "opus", "the security-reviewer", "opus and sonnet": the last one."""
     name, count = _name(found, first, vocabulary)
     if name is None:
         return None
     place = first + count
-    if place + 1 < len(found) and found[place].low in ("and", "or"):
-        other, size = _name(found, place + 1, vocabulary)
-        name, place = (other, place + 1 + size) if other else (name, place)
+    while place < len(found):
+        step = place + (found[place].low in ("and", "or"))
+        other, count = _name(found, step, vocabulary) if step > place or "," in found[place - 1].after else (None, 0)
+        if other is None:
+            break
+        name, place = other, step + count
     if place < len(found) and not found[place - 1].after and found[place].low in (*WORKERS, "model"):
         place += 1
-    return {"end": found[place - 1].end, "name": name, "workers": 0} if _goes_on(found, place, vocabulary, False) else None
+    marks = ANY if refers else BREAKS
+    fits = _goes_on(found, place, vocabulary, marks)
+    return {"end": found[place - 1].end, "name": name, "workers": 0} if fits else None
 
 
 def _name(found: list[Word], place: int, vocabulary: dict) -> tuple[dict | None, int]:
@@ -203,7 +243,7 @@ def _workers(found: list[Word], first: int, refers: bool, vocabulary: dict) -> d
         low = found[place].low
         other, size = _name(found, place, vocabulary)
         if low in WORKERS and (number or refers):
-            fits = _goes_on(found, place + 1, vocabulary, name is None)
+            fits = _goes_on(found, place + 1, vocabulary, BREAKS if name else LEADS)
             return {"end": found[place].end, "name": name, "workers": number or 1} if fits else None
         if other and low not in KINDS:
             name, place = other, place + size - 1
@@ -215,22 +255,30 @@ def _workers(found: list[Word], first: int, refers: bool, vocabulary: dict) -> d
     return None
 
 
-def _goes_on(found: list[Word], place: int, vocabulary: dict, nameless: bool) -> bool:
+def _goes_on(found: list[Word], place: int, vocabulary: dict, marks: frozenset) -> bool:
     """May the rest follow the target? "dispatch opus packets to the decoder" is about packets."""
-    kinds = {"name": lambda f, n: _kind(f, n, vocabulary)}
-    while True:
-        if place >= len(found) or found[place - 1].after or found[place].before:
-            return True
+    kinds = {"name": lambda words, n: _kind(words, n, vocabulary)}
+    while place < len(found) and not found[place - 1].after:
         step = next((s for s in (match(found, place, how, kinds) for how in HOW) if s), None)
         if not step:
-            break
+            return _follows(found, place, marks is LEADS)
         place = step[0]
+    return place >= len(found) or found[place - 1].after[0] in marks
+
+
+def _follows(found: list[Word], place: int, nameless: bool) -> bool:
     low = found[place].low
     if low == "to":
         return _work(found, place + 1, nameless)
     if nameless:
-        return low == "and" and place + 1 < len(found) and found[place + 1].low in ("have", "ask", "let", "get", "make")
+        return _each(found, place) or match(found, place, "and have|ask|let|get|make", {}) is not None
     return low in FOLLOWING or low in VERBS
+
+
+def _each(found: list[Word], place: int) -> bool:
+    """ "for each of these:", with the list behind it."""
+    step = match(found, place, "for each|every? of? the? these|those|them|following|item|task|point|bullet below?", {})
+    return step is not None and ":" in found[step[0] - 1].after
 
 
 def _kind(found: list[Word], place: int, vocabulary: dict) -> tuple | None:
@@ -250,7 +298,7 @@ def _asks(masked: str, sentence: int, place: int) -> bool:
     end = re.search(rf"[.!?](?:\s|$)|\n\s*\n|\n\s*{MARK}", masked[place : place + 1000])
     if not end or end[0][0] != "?":
         return False
-    if re.search(r"\b(?:can|could|would|will) you\b", masked[sentence:place].lower()):
+    if re.search(r"\b(?:can|could|would|will) you\b", masked[sentence : place + end.start()].lower()):
         return False
     within = {word.low for word in words(masked, place, place + end.start())}
     return within.isdisjoint(("why", "whether", "how", "what", "where", "which", "who", "if"))

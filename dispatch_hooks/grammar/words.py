@@ -15,24 +15,25 @@ PARTING = frozenset("and but then please from to for using use with within on as
 """Before these one may end."""
 
 VERBS = frozenset(
-    "add analyse analyze answer apply assess audit benchmark brainstorm bring build bump change check clean cleanup "
-    "collect compare compute configure convert count cover create cut debug define delete deploy describe design "
-    "determine diagnose do document draft drop enable ensure enumerate estimate evaluate examine expand explain explore "
-    "extend extract figure fill find finish fix flag format generate get give go handle harden help identify implement "
-    "import improve inspect install instrument integrate investigate keep lint list load locate look make map measure "
-    "merge migrate minify modernize move optimise optimize organize outline parse plan polish port prepare profile "
-    "propose prototype prove publish read rebase reduce refactor remove rename reorganize replace report reproduce "
-    "research resolve restructure review revise rewrite run scaffold scan search secure see set setup shorten show "
-    "simplify sketch solve sort speed split spot start stress study suggest summarise summarize survey sweep take tell "
-    "test think tidy trace track translate triage try tune tweak type understand unify update upgrade use validate "
-    "verify wire work write".split()
+    "add analyse analyze answer apply ask assess audit benchmark brainstorm bring build bump call change check "
+    "clean cleanup close collect commit compare compute configure convert count cover create cut debug define "
+    "delete deploy describe design determine diagnose do document draft drop enable ensure enumerate estimate "
+    "evaluate examine expand explain explore extend extract figure fill find finish fix flag format generate get "
+    "give go handle harden help identify implement import improve inspect install instrument integrate "
+    "investigate keep lint list load locate look make map measure merge migrate minify modernize move optimise "
+    "optimize organize outline parse plan polish port prepare profile proofread propose prototype prove publish "
+    "pull push read rebase reduce refactor remove rename reorganize replace reply report reproduce research "
+    "resolve restart restructure revert review revise rewrite run scaffold scan search secure see send set setup "
+    "shorten show simplify sketch solve sort speed split spot start stress study suggest summarise summarize "
+    "survey sweep take tell test think tidy trace track translate triage try tune tweak type understand undo "
+    "unify update upgrade use validate verify wait wire work write".split()
 )
 """What people ask of an agent, and of the host model."""
 
 POLITE = frozenset(
-    "please pls plz kindly just now ok okay alright right well so then also and next first finally meanwhile actually "
-    "hey hi hello claude again simply quickly immediately great good nice perfect thanks thx cool sure yes yep yeah hmm "
-    "additionally plus lastly second third too but oh separately btw afterwards".split()
+    "please pls plz kindly just now ok okay alright right well so then also and next first finally meanwhile "
+    "actually hey hi hello claude again simply quickly immediately great good nice perfect thanks thx cool sure "
+    "yes yep yeah hmm additionally plus lastly second third too but oh separately btw afterwards".split()
 ) | {
     "can you", "could you", "would you", "will you", "i'd like you to", "i would like you to", "i want you to",
     "i need you to", "i'd love you to", "go ahead and", "go ahead", "let's", "lets", "let us", "thank you",
@@ -42,10 +43,14 @@ POLITE = frozenset(
 """Words before an order that leave it one."""
 
 
+SOLID = re.compile(r"\S+")
+
+
 class Word:
     """A word of a text: low (bare, lower case), its place [start, end), and the marks around it.
 
-    before and after hold the punctuation on either side, dashes that stand alone included; capital: begins it with one?
+    before and after hold the punctuation on either side, dashes that stand alone and line ends included; capital: does it
+    begin with one?
     """
 
     __slots__ = ("after", "before", "capital", "end", "low", "start")
@@ -62,24 +67,23 @@ class Word:
 
 
 def words(text: str, start: int = 0, stop: int | None = None) -> list[Word]:
-    """The words of text[start:stop]; marks that stand alone belong to both neighbours."""
+    """The words of text[start:stop]; a mark that stands alone, and a line's end, belong to the word before."""
     found: list[Word] = []
-    mark = ""
-    for m in re.compile(r"\S+").finditer(text, start, len(text) if stop is None else stop):
+    for m in SOLID.finditer(text, start, len(text) if stop is None else stop):
         word = Word(m[0], m.start())
         if m[0] in DASHES or not word.low:
-            mark += m[0]
             if found:
                 found[-1].after += m[0]
             continue
-        word.before, mark = mark + word.before, ""
+        if found and "\n" in text[found[-1].end : m.start()]:
+            found[-1].after += "\n"
         found.append(word)
     return found
 
 
 def flat(found: list[Word]) -> list[str]:
     """The words and, as words of their own, the marks behind them: ["ok", ",", "now"]."""
-    return [part for word in found for part in (word.low, *word.after)]
+    return [part for word in found for part in (word.low, *word.after.replace("\n", ""))]
 
 
 def opens(found: list[Word], place: int) -> bool:
@@ -95,6 +99,11 @@ def opens(found: list[Word], place: int) -> bool:
 def closes(found: list[Word], place: int) -> bool:
     """Does a clause end before this place?"""
     return place >= len(found) or bool(found[place - 1].after or found[place].before) or found[place].low in PARTING
+
+
+def ends(found: list[Word], place: int) -> bool:
+    """Does a clause end before this place, by a mark or by "and" or "but"?"""
+    return place >= len(found) or bool(found[place - 1].after) or found[place].low in ("and", "but", "just", "only", "please")
 
 
 def impolite(low: list[str]) -> list[str]:

@@ -42,7 +42,8 @@ def about(host: dict, events: list[dict], now: float) -> dict:
     """What a later hook needs to see whether the claim arrived."""
     line = digest.for_model(events).split("\n")[1]
     who = {k: host[k] for k in ("pid", "started", "boot", "machine")}
-    return {"host": who, "transcript": host["transcript"], "size": transcript.size(host["transcript"]), "text": line, "at": now}
+    chat = {"transcript": host["transcript"], "size": transcript.size(host["transcript"])}
+    return {"host": who, **chat, "text": line, "at": now}
 
 
 def settle(chat: str, host: dict | None, ended: str = "") -> None:

@@ -51,8 +51,7 @@ def _answer(found: dict, host: dict, env: dict) -> str:
         raise FatalError("several tasks ask; name one: " + ", ".join(f"answer {t}: …" for t in found["ambiguous"]))
     folder = _folder(found, host)
     question = steer.answer(folder, found["text"], "typed", env, found.get("question"))
-    words = found["text"] if question["kind"] == "permission" else questions.choice(found["text"], question["options"])
-    return f"answered {found['task']}: {digest.clean(words, 200)}."
+    return f"answered {found['task']}: {digest.clean(questions.meant(question, found['text']), 200)}."
 
 
 def _tell(found: dict, host: dict, env: dict) -> str:
