@@ -83,14 +83,18 @@ def launch(batch: dict, env: dict) -> None:
     """Makes the folders and starts the supervisors of a committed batch; what is there already is left alone."""
     for task in batch["tasks"]:
         folder = tasks.create(task)
-        tasks.activate(folder)
-        try:
-            tasks.lay_out(task, plan.write(task["title"], task["text"], task["plan"], task["context"]))
-        except OSError:  # the supervisor meets the same obstacle and tells of it
-            pass
         if tasks.status(folder)["state"] == "starting" and not files.held(tasks.lock_file(folder)):
-            launchers.get(task.get("launcher", "local")).start(folder, env)
+            _launch(folder, task, env)
     files.move(_batch_file("new", batch["name"]), _batch_file("done", batch["name"]))
+
+
+def _launch(folder: str, task: dict, env: dict) -> None:
+    tasks.activate(folder)
+    try:
+        tasks.lay_out(task, plan.write(task["title"], task["text"], task["plan"], task["context"]))
+    except OSError:  # the supervisor meets the same obstacle and tells of it
+        pass
+    launchers.get(task.get("launcher", "local")).start(folder, env)
 
 
 def told(origin: dict, text: str) -> None:

@@ -87,7 +87,7 @@ def _trimmed(piece: str, before: bool) -> str:
     while last != piece:
         last = piece
         piece = piece.strip(" ,;:–—-").lstrip(".!?)]").rstrip("([ ")
-        piece = piece.split(" ", polite_start(piece[:80].lower().split()[:5]))[-1] if piece else ""
+        piece = " ".join(piece.split(" ")[polite_start(piece[:80].lower().split()[:5]) :])
         piece = next((piece[len(w) + 1 :] for w in LEADING if piece.lower().startswith(f"{w} ")), piece)
         if before:
             piece = next((piece[: -len(w)] for w in TRAILING if f" {piece.lower()}".endswith(f" {w}")), piece)
