@@ -4,39 +4,44 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
+from types import ModuleType
 
-from bench import hooks
+from bench import hooks, spawn, wake
 from bench.measure import Row
 
 UNITS = {"x": "", "ms": " ms", "MiB": " MiB", "tokens": " tok", "calls": ""}
 
 WIDTH = 62
 
+PARTS = {"hooks": hooks, "spawn": spawn, "wake": wake}
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer runs: a look, not a measurement")
-    parser.add_argument("--only", default="", help="a part: hooks, spawn, wake, others or context")
+    parser.add_argument("--only", action="append", choices=PARTS, help="a part; repeat it")
     options = parser.parse_args()
     times = 5 if options.quick else 25
-    print(f"Ratios to `python -I -S -c pass`, medians of {times} alternated runs.\n", flush=True)
-    print(line("", "ratio", "bound", "", "ms"))
-    seen = list(show(part.rows(times) for part in (hooks,)))
-    missed = [row.what for row in seen if row.missed]
-    bounds = sum(row.bound is not None for row in seen)
-    print(f"\n{bounds - len(missed)} of {bounds} bounds are met." + "".join(f"\n  MISSED: {what}" for what in missed))
+    chosen = [part for name, part in PARTS.items() if not options.only or name in options.only]
+    print(f"Ratios to `python -I -S -c pass`, medians of {times} alternated runs.\n")
+    print(line("", "ratio", "bound", "", "ms"), flush=True)
+    met, missed = show(chosen, times)
+    print(f"\n{met} of {met + len(missed)} bounds are met." + "".join(f"\n  MISSED: {what}" for what in missed))
     return 0
 
 
-def show(parts: Iterable[Iterable[str | Row]]) -> Iterable[Row]:
-    for part in parts:
-        for row in part:
-            if isinstance(row, str):
-                print(f"\n{row}", flush=True)
-            else:
-                print(told(row), flush=True)
-                yield row
+def show(parts: list[ModuleType], times: int) -> tuple[int, list[str]]:
+    """Prints every row as soon as it is known: (bounds that are met, those that are missed)."""
+    met, missed, title = 0, [], ""
+    for row in (row for part in parts for row in part.rows(times)):
+        if isinstance(row, str):
+            title = row
+            print(f"\n{title}", flush=True)
+            continue
+        print(told(row), flush=True)
+        met += row.bound is not None and not row.missed
+        missed += [f"{title}: {row.what}"] if row.missed else []
+    return met, missed
 
 
 def told(row: Row) -> str:

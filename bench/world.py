@@ -132,17 +132,27 @@ class World:
 
     # what runs in it
 
+    def begin(self, sample: str, watch: bool = False, err: int = -1, **fields: object) -> int:
+        """Starts an entry and does not wait for its end; its pid."""
+        event = sample.partition(".")[0]
+        pid, pipe = measure.start(self.command(event, watch), self.env, err=err)
+        measure.feed(pipe, self.event(sample, **fields))
+        return pid
+
     def watch(self, err: int = -1) -> int:
-        """Starts the watcher by the Stop entry and waits until it watches; its pid."""
-        self.watcher, pipe = measure.start(self.command("Stop", watch=True), self.env, err=err)
-        measure.feed(pipe, self.event("Stop.plain"))
+        """Starts the watcher as a Stop does and waits until it watches; the entry's pid."""
+        self.watcher = self.begin("Stop.plain", watch=True, err=err)
+        self.wait_watching()
+        return self.watcher
+
+    def wait_watching(self) -> None:
         measure.until(lambda: os.path.exists(self.marker("watching")), "no watcher")
         self.watching = int(Path(self.marker("watching")).read_text())
-        return self.watcher
 
     def end_watcher(self) -> None:
         if self.watcher:
-            os.kill(self.watching, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.watching, signal.SIGKILL)
             os.waitpid(self.watcher, 0)
             self.watcher = 0
 
@@ -159,6 +169,7 @@ class World:
     def end_workers(self) -> None:
         """Ends every worker; its supervisor then ends by itself, when it has written that down."""
         for folder in tasks.active():
+            measure.until(lambda folder=folder: tasks.status(folder)["state"] != "starting", "no worker")
             worker.leave_none(worker.mark(folder, tasks.status(folder)["run"]))
         self.settle()
 
@@ -171,4 +182,4 @@ class World:
 
 def listed(words: str, count: int, who: str) -> str:
     """A prompt that dispatches so many tasks."""
-    return f"dispatch {who} to:\n" + "\n".join(f"{n}. {words} number {n}" for n in range(1, count + 1))
+    return f"dispatch {who} to do this:\n" + "\n".join(f"{n}. {words} number {n}" for n in range(1, count + 1))

@@ -11,9 +11,10 @@ from dispatch_hooks import request
 PREFIXES = ("/dispatch-hooks:dispatch ", "/dispatch ", "dispatch ")
 
 ORDINARY = frozenset(
-    "a about after again all an and any as at back before both briefly but by each every everything first for from her "
-    "him his honestly how if in it like me my nothing of on one only or our question questions short so some that the "
-    "their them then these this those to us what when where which who why with without you your".split()
+    "a about after again all an and any as at back before both briefly but by each every everything first for "
+    "from her him his honestly how if in it like me my nothing of on one only or our question questions short "
+    "so some that the their them then these this those to us what when where which who why with without you "
+    "your".split()
 )
 """First words after "answer" that make an ordinary sentence of it, unless a colon says otherwise."""
 
@@ -27,7 +28,7 @@ def parse(prompt: str, state: dict) -> dict | None:
     if not request.typed(prompt):
         return None
     text = _bare(prompt.strip())
-    word, rest = _word(text)
+    word, _ = _word(text)
     if word.startswith("@"):
         return _at(text[1:], state)
     read = _VERBS.get(word.lower().rstrip("?!.:")) if len(word) < 12 else None
@@ -105,8 +106,10 @@ def _unnamed(rest: str, state: dict, colon: bool) -> dict | None:
 
 def _short(words: str) -> bool:
     """Can these words be an answer, and nothing that the host model is asked to answer?"""
-    first = words.split(None, 1)[0].lower().strip(",.!")
-    return "\n" not in words and len(words.split()) <= 6 and first not in ORDINARY and not words.endswith("?")
+    first, *more = words.lower().split()
+    if "\n" in words or words.endswith(("?", ":")) or len(more) > 5 or first.strip(",.!") in ORDINARY:
+        return False
+    return not (more and ("-" in first or first.endswith(":")))
 
 
 def _tell(rest: str, state: dict) -> dict | None:
@@ -151,6 +154,7 @@ _VERBS = {
     "tell": _tell,
     "show": _alone("show"),
     "cancel": _alone("cancel"),
+    "stop": _alone("cancel"),
     "retry": _retry,
     "status": _status,
 }

@@ -9,15 +9,15 @@ WORDS = 3
 RESERVED = frozenset("answer all ask cancel clean config dispatch help logs models retry show status tell".split())
 
 DROPPED = frozenset(
-    "a an the and or of for to in on at by with from into as is are be it its this that these those my our your their "
-    "all any every each some please can could would you i we me do does use using via worktree dispatch worker agent "
-    "task opus sonnet haiku gemini gpt codex top new just also then so if".split()
+    "a an the and or of for to in on at by with from into as is are be it its this that these those my our your "
+    "their all any every each some please pls can could would you i we me do does use using via worktree "
+    "dispatch worker agent task opus sonnet haiku gemini gpt codex top new just also then so if".split()
 )
 """Words that tell two tasks apart the least."""
 
 
 def slug(title: str, taken=()) -> str:
-    """A new id for a task: ascii kebab-case, at most 32 characters and three words of the title, "task" if none is left.
+    """A new id for a task: ascii kebab-case, at most 32 characters and three words of the title, else "task".
 
     A lone word gets "-task", so that no id is a word of ordinary speech; a taken id gets "-2", "-3" and so on.
     """
@@ -27,7 +27,7 @@ def slug(title: str, taken=()) -> str:
 
 def unique(name: str, taken) -> str:
     """The name, or the name with the first free number behind it."""
-    found, number = name, 2
+    taken, found, number = set(taken), name, 2
     while found in taken:
         end = f"-{number}"
         found, number = name[: LONGEST - len(end)].rstrip("-") + end, number + 1

@@ -79,7 +79,7 @@ class Config(Ours):
     )
     max_parallel: int = Field(6, ge=1, le=64, description="How many tasks may run at the same time.")
     ask_seconds: int = Field(
-        600, ge=1, description="How long a worker waits for an answer; then it stops, and the answer resumes it."
+        600, ge=0, description="How long a worker waits for an answer; then it stops, and the answer resumes it."
     )
     keep_days: int = Field(30, ge=0, description="After how many days `dispatch-hooks clean` removes what is over.")
     check: str = Field("", description='A command of yours that makes "finished" into "checked", as "make test" may.')

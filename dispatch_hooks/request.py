@@ -36,7 +36,7 @@ def parse(prompt: str, vocabulary: dict, taken=()) -> dict:
     """What of a prompt is a request for background workers.
 
     vocabulary: {"models","aliases","backends","tasks": names, "default": name or None}; taken: ids in use.
-    Returns {"dispatch": bool, "pure": is the whole prompt the request, "tasks": [task], "context": what all tasks share,
+    Returns {"dispatch": bool, "pure": is the whole prompt the request, "tasks": [task], "context": what all share,
     "reason": one sentence, "command": None, or "" | "help" | "status" | "models" | "config" behind /dispatch}.
     A task is {"id","title","text","model","alias","backend","worktree","base","after": [ids],"read_only","budget":
     {"usd","tokens","turns"} or None,"timeout": seconds or None,"directory","permissions","plan": [words],"context"};
@@ -124,7 +124,7 @@ def _found(groups: list[dict], more: str, pure: bool, vocabulary: dict, taken) -
     tasks = _tasks(items, vocabulary, taken)
     _append(tasks, more)
     shared = list(dict.fromkeys(task["context"] for task in tasks))
-    reason = f"it asks for {len(tasks)} task{'s' if len(tasks) > 1 else ''}{'' if pure else ', and for something else'}"
+    reason = f"it asks for {len(tasks)} task{'s' if len(tasks) > 1 else ''}" + ("" if pure else ", and for more")
     context = shared[0] if len(shared) == 1 else ""
     return {"dispatch": True, "pure": pure, "tasks": tasks, "context": context, "reason": reason, "command": None}
 
@@ -173,7 +173,8 @@ def _awaited(item: dict, by_number: dict, vocabulary: dict) -> list[str]:
     """The ids behind the words after "after": known tasks, or numbers of the same list."""
     known = {task.lower(): task for task in vocabulary.get("tasks", ())}
     group = item["number"][0]
-    found = [known.get(w) or (by_number.get((group, int(w))) if w.isdecimal() else None) for w in item.get("after", [])]
+    numbered = {str(number): name for (place, number), name in by_number.items() if place == group}
+    found = [known.get(word) or numbered.get(word.lstrip("0")) for word in item.get("after", [])]
     return [name for name in dict.fromkeys(found) if name and name != item["id"]]
 
 

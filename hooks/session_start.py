@@ -11,4 +11,4 @@ sys.path.append(root)
 from dispatch_hooks import host  # noqa: E402
 from dispatch_hooks.host import session_start  # noqa: E402
 
-host.run(session_start.handle)
+host.run(session_start)

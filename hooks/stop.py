@@ -11,4 +11,4 @@ sys.path.append(root)
 from dispatch_hooks import host  # noqa: E402
 from dispatch_hooks.host import stop  # noqa: E402
 
-host.run(stop.handle)
+host.run(stop)

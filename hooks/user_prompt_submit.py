@@ -11,4 +11,4 @@ sys.path.append(root)
 from dispatch_hooks import host  # noqa: E402
 from dispatch_hooks.host import user_prompt_submit  # noqa: E402
 
-host.run(user_prompt_submit.handle)
+host.run(user_prompt_submit)

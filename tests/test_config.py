@@ -136,3 +136,36 @@ def test_the_grammar_gets_all_names(source):
         "tasks": ["a-task"],
         "default": "fast",
     }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'permissions = "foo"',
+        'permissions = "bypass"',
+        'wake = "al"',
+        "max_parallel = true",
+        "max_parallel = 0",
+        "ask_seconds = -1",
+        "env = {drop = 3}",
+        "env = {drop = [3]}",
+        "models = {fast = {name = 5}}",
+        'models = {fast = {permissions = "foo"}}',
+        'aliases = {sec = {model = ["opus"]}}',
+        "aliases = {sec = {prompt = 3}}",
+        'backends = {my = {command = "my"}}',
+        "backends = {my = {command = [3]}}",
+        "backends = {my = {command = []}}",
+        "backends = {claude = {program = 3}}",
+    ],
+)
+def test_a_value_that_would_break_a_worker_is_not_in_force(source, text):
+    """What the model refuses, the hooks' own small check refuses too."""
+    source.write_text(text)
+    assert faults(models.Config, tomllib.loads(text))
+    assert config.load()["broken"], text
+
+
+def test_a_key_that_means_nothing_breaks_no_chat(source):
+    source.write_text('wak = "all"\nwake = "off"\n')
+    assert (config.load()["wake"], config.load()["broken"]) == ("off", None)

@@ -314,7 +314,7 @@ NAMES = st.sampled_from(["models.a.name", "aliases.a.prompt", "check", "default"
 STEPS = st.lists(st.tuples(NAMES, st.none() | st.text(min_size=1, max_size=20)), max_size=6)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(STEPS)
 def test_any_row_of_changes_keeps_the_rest(run, source, steps):
     """Against a plain dict: what was set is there, what was not is as before, and comments stay."""

@@ -366,6 +366,7 @@ def test_no_configuration_and_a_sound_one_are_well(world):
     ("text", "words"),
     [
         ("wake = [", ("Invalid value", "the defaults are in force")),
+        ("max_parallel = 'six'\n", ("it should be a whole number", "the defaults are in force")),
         ('wake = "all"\nwake = "off"\n', ("at line 2",)),
         ('wak = "all"\n', ("wak: there is no such key; do you mean wake?",)),
         ("max_parallel = 0\n", ("max_parallel: it should be 1 or more",)),
@@ -458,6 +459,15 @@ def test_a_folder_of_somebody_else_is_found(world, monkeypatch):
     os.makedirs(world.dirs.state, mode=0o700)
     monkeypatch.setattr(os, "geteuid", lambda: 12345)
     one(world.wrong(records.folders), "fail", f"{world.dirs.state} belongs to another user")
+
+
+def test_a_folder_that_others_could_put_aside_is_found(world):
+    os.makedirs(world.dirs.runtime, mode=0o700)
+    assert world.wrong(records.folders) == []
+    world.home.chmod(0o777)
+    found = world.wrong(records.folders)
+    world.home.chmod(0o700)
+    one(found, "warn", "can be put aside by others", str(world.home))
 
 
 @pytest.mark.parametrize("kind", ["file", "link"])
@@ -619,7 +629,7 @@ def test_install_ends_with_what_to_do_next_and_doctor_is_content(bare):
     assert "dispatch opus to review the auth module" in done.stdout
     done = bare("doctor")
     assert done.returncode == 0, done.stdout
-    assert "all is well" in done.stdout or "warn" in done.stdout.splitlines()[-1]
+    assert done.stdout.splitlines()[-1].endswith("1 to know")  # the project is no git repository
     assert bare("install").stdout.startswith("nothing to change\n")
 
 

@@ -45,7 +45,10 @@ def main(words: list[str], env: dict) -> int:
         raise FatalError(f'ask: {error}; for example: dispatch-hooks ask "Which one?" --option A --option B') from error
     options = [value for name, value in given if name in ("-o", "--option")]
     named = dict(given)
-    return _ask(" ".join(rest), options, named.get("--again", ""), int(named.get("--wait", WAIT)), env)
+    wait = named.get("--wait", str(WAIT))
+    if not wait.isdecimal():
+        raise FatalError(f"ask: --wait takes seconds, not {wait!r}; for example: dispatch-hooks ask --wait 60 …")
+    return _ask(" ".join(rest), options, named.get("--again", ""), int(wait), env)
 
 
 def _ask(question: str, options: list[str], again: str, wait: int, env: dict) -> int:

@@ -15,7 +15,7 @@ from dispatch_hooks.errors import FatalError
 
 def clean(
     names: list[str] = typer.Argument(None, help="These tasks, whatever their age.", autocompletion=task_ids),
-    days: int = typer.Option(None, "--days", help="All tasks that ended so many days ago; else keep_days."),
+    days: int = typer.Option(None, "--days", min=0, help="All tasks that ended so many days ago; else keep_days."),
     dry_run: bool = typer.Option(False, "--dry-run", help="Only say what would go."),
 ) -> None:
     """Remove ended tasks, their records and their folders in the project. What runs or asks stays.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 
@@ -12,6 +13,8 @@ from dispatch_hooks import authority, config, hosts, ids, plan, tasks
 from dispatch_hooks import dispatch as dispatching
 from dispatch_hooks.commands import here
 from dispatch_hooks.errors import FatalError
+
+NAME = re.compile("[a-z0-9]+(-[a-z0-9]+){0,11}")
 
 
 def dispatch(
@@ -24,6 +27,8 @@ def dispatch(
 
     Example: dispatch-hooks dispatch -m opus "review the auth module"
     """
+    if not " ".join(words).strip():
+        raise FatalError('dispatch what? for example: dispatch-hooks dispatch -m opus "review the auth module"')
     env = dict(os.environ)
     authority.refuse_worker(env, "dispatch another worker")
     text, project = " ".join(words), here()
@@ -52,12 +57,15 @@ def _read(path: str) -> str:
     try:
         with open(path, encoding="utf-8") as f:
             return f.read()
-    except OSError as error:
-        raise FatalError(f"cannot read the plan {path}: {error.strerror}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        raise FatalError(f"cannot read the plan {path}: {why}") from error
 
 
 def _task(text: str, model: str, items: list[str], name: str) -> dict:
+    if not NAME.fullmatch(name) or len(name) > 60:
+        raise FatalError(f'"{name[:80]}" is no id; --id takes small letters, digits and hyphens, as in: --id add-auth')
     if name in tasks.ids(here()):
         raise FatalError(f'there is a task "{name}" already; leave --id out, or choose another')
     named = {"model": model, "alias": None, "backend": None}
-    return {**named, "id": name, "title": text.splitlines()[0][:100], "text": text, "plan": items, "context": ""}
+    return {**named, "id": name, "title": text.strip().splitlines()[0][:100], "text": text, "plan": items, "context": ""}

@@ -56,8 +56,8 @@ def show(findings: list[Finding], done: list[str]) -> None:
 def summary(findings: list[Finding]) -> str:
     counts = {state: sum(finding.state == state for finding in findings) for state in ("fail", "warn")}
     mends = sum(finding.mend is not None and finding.state != "ok" for finding in findings)
-    words = [f"{counts['fail']} fail" if counts["fail"] else "", f"{counts['warn']} warn" if counts["warn"] else ""]
-    said = ", ".join(word for word in words if word) or "all is well"
+    words = {"fail": "to mend", "warn": "to know"}
+    said = ", ".join(f"{count} {words[state]}" for state, count in counts.items() if count) or "all is well"
     more = f"; dispatch-hooks doctor --fix mends {mends} of them" if mends else ""
     return f"{len(findings)} findings: {said}{more}"
 

@@ -19,6 +19,8 @@ def relink(
     Example: dispatch-hooks relink ~/old/place ~/new/place
     """
     old, new = os.path.abspath(old), tasks.project_of(os.path.abspath(new))
+    if not os.path.isdir(new):
+        raise FatalError(f"there is no folder {new}; name the one where the project is now")
     if old not in overview.projects():
         raise FatalError(f"no tasks are known of {old}; `dispatch-hooks status --all` lists the projects")
     running = [f for f in tasks.active() if (tasks.read(f) or {}).get("project") == old]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import stat
 import time
 from functools import partial
 
@@ -49,10 +50,23 @@ def _folder(kind: str, path: str, ground: Ground) -> list[Finding]:
     if found.st_mode & 0o077:
         text = f"others may look into the {kind} folder {path} (mode {found.st_mode & 0o777:04o})"
         return [say("fail", text, f"chmod 700 {quoted}", partial(os.chmod, path, 0o700))]
+    if foreign := _foreign_above(path):
+        return [say("warn", f"the {kind} folder {path} can be put aside by others: {foreign} is not yours alone")]
     room = os.statvfs(path)
     if room.f_bavail * room.f_frsize < ROOM:
         return [say("fail", f"the disk of the {kind} folder {path} is full", f"df -h {quoted}")]
     return []
+
+
+def _foreign_above(path: str) -> str:
+    """A folder above whose owner, or anybody, could put another in our folder's place; "" for none."""
+    while path != os.path.dirname(path):
+        path = os.path.dirname(path)
+        found = os.stat(path)
+        anybody = found.st_mode & 0o002 and not found.st_mode & stat.S_ISVTX
+        if found.st_uid not in (0, os.geteuid()) or anybody:
+            return path
+    return ""
 
 
 def _makeable(kind: str, path: str) -> list[Finding]:

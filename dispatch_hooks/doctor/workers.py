@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import tomllib
 from functools import partial
 
 from dispatch_hooks import backends, dispatch, faults, models, paths, worker
@@ -20,13 +21,19 @@ def config(ground: Ground) -> list[Finding]:
     edit = f"${{EDITOR:-vi}} {shlex.quote(source)}"
     if not os.path.lexists(source):
         return [say("ok", f"no {short(source, ground.home)}: the defaults are in force")]
-    found, broken = settings.read(source)
-    if broken:
-        return [say("fail", f"{broken}; the defaults are in force", edit)]
-    wrong = faults.faults(models.Config, found)
-    return [say("fail", f"{short(source, ground.home)}: {fault}", edit) for fault in wrong] or [
-        say("ok", short(source, ground.home))
-    ]
+    broken = settings.read(source)[1]
+    wrong = [f"{short(source, ground.home)}: {fault}" for fault in _faults(source)] or ([broken] if broken else [])
+    more = "; the defaults are in force" if broken else ""
+    return [say("fail", fault + more, edit) for fault in wrong] or [say("ok", short(source, ground.home))]
+
+
+def _faults(source: str) -> list[str]:
+    """What does not fit the model in a file that is TOML."""
+    try:
+        with open(source, "rb") as f:
+            return faults.faults(models.Config, tomllib.load(f))
+    except (OSError, ValueError):
+        return []
 
 
 def names(ground: Ground) -> list[Finding]:

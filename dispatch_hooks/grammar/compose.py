@@ -28,6 +28,11 @@ SPACE = re.compile(r"\s*")
 BLOCKS = 200
 """Paragraphs of a list, and quoted blocks, that a request takes along."""
 
+LEAD = re.compile(
+    r"""[*_~`"')]*[ \t]*(?:[,:.!;–—>→-]+[ \t]*)*(?:to:?(?:[ \t]+(?=\S)|\s+(?=[^\W\d])))?"""
+)
+"""What stands between a target and what it is to do."""
+
 GAP = re.compile(r"\n[ \t\r]*\n")
 
 
@@ -37,22 +42,30 @@ def whole(body: str, vocabulary: dict) -> dict:
 
 
 def group(body: str, masked: str, name: dict, workers: int, vocabulary: dict) -> dict:
-    """A request's words, taken apart: {"items": [{"number","text","plan"}], "said": directives for all, "context": words}.
+    """A request's words, taken apart.
 
-    name: whom its imperative names, {} or {"model","alias","backend"}; workers: 1 for "a worker", 2 for several.
+    name: whom its order names, {} or {"model","alias","backend"}; workers: 1 for "a worker", 2 for several. Returns
+    {"items": [{"number","text","plan"}], "said": the directives for all, "context": words for all, "listed": bool}.
     """
     found = lists.split(body, masked)
     if not found["items"]:
-        item = {"number": 1, "text": body.strip(), "plan": []}
-        return {"items": [item], "said": name, "context": "", "listed": False}
+        return _single(body, [], {}, name)
     before, after = found["before"], found["after"]
     opening, ending = directives.read(before, vocabulary), directives.read(after, vocabulary)
+    known = _known(before, opening["title"])
+    if known and not found["plain"]:
+        return _single(body, [], {}, name)
     said = {**name, **_fields(opening), **_fields(ending)}
     if is_plan(before, workers):
-        item = {"number": 1, "text": body.strip(), "plan": [_line(i["text"]) for i in found["items"]], "title": opening["title"]}
-        return {"items": [item], "said": said, "context": "", "listed": False}
-    shared = join(_known(before, opening["title"]), after)
-    return {"items": found["items"], "said": said, "context": shared, "listed": True}
+        return _single(body, found["items"], opening, said)
+    return {"items": found["items"], "said": said, "context": join(known, after), "listed": True}
+
+
+def _single(body: str, steps: list[dict], opening: dict, said: dict) -> dict:
+    """The request of one task, whose list, if it has one, is its plan."""
+    plan = [" ".join(step["text"].split()) for step in steps]
+    item = {"number": 1, "text": body.strip(), "plan": plan, "title": opening.get("title", "")}
+    return {"items": [item], "said": said, "context": "", "listed": False}
 
 
 def _fields(said: dict) -> dict:
@@ -73,10 +86,6 @@ def is_plan(before: str, workers: int) -> bool:
     return workers == 1 or any(match(found, n, phrase, {}) for n in range(len(found)) for phrase in PLAN)
 
 
-def _line(text: str) -> str:
-    return " ".join(text.split())
-
-
 def join(*texts: str) -> str:
     return "\n\n".join(text for text in texts if text)
 
@@ -86,30 +95,32 @@ def join(*texts: str) -> str:
 
 def spoken(text: str, masked: str, begins: list[dict], vocabulary: dict) -> tuple[list[dict], bool]:
     """(the requests of a prompt, as group() gives them; is nothing else in it)."""
-    groups, asks, shared, place = [], False, "", 0
+    groups, asks, before, place = [], False, "", 0
     for begin, end in reaches(masked, begins):
         asked, known = sentences.around(text[place : begin["start"]], masked[place : begin["start"]])
-        first = _body(text, begin["end"], end)
-        if says(text[first:end]):
-            found = _group(text, masked, first, end, begin, vocabulary)
-        elif begin["refers"] and says(text[place : begin["sentence"]]):
+        found = _own(text, masked, begin, end, vocabulary)
+        if not found and begin["refers"] and asked and begin["sentence"] > place:
+            found = whole(text[place : begin["sentence"]].strip(), vocabulary)
+            found["said"] |= _fields(directives.read(text[begin["start"] : end], vocabulary))
             asked, known = False, ""
-            found = whole(text[place : begin["start"]].strip(), vocabulary)
-            found["said"] = {**found["said"], **(begin["name"] or {})}
-        else:
-            continue
-        asks, shared, place = asks or asked, join(shared, known), end
-        groups.append(found)
-    asked, known = sentences.around(text[place:], masked[place:])
-    shared = join(shared, known)
+        if found:
+            groups.append(found)
+            asks, before, place = asks or asked, join(before, known), end
+    asked, after = sentences.around(text[place:], masked[place:])
     for found in groups:
-        found["context"] = join(shared, found["context"])
-        found["said"] = {**_fields(directives.read(shared, vocabulary, names="")), **found["said"]}
+        found["said"] = _fields(directives.read(join(before, after), vocabulary, names="")) | found["said"]
+        found["context"] = join(before, found["context"], after)
     return groups, not (asks or asked)
 
 
-def _group(text: str, masked: str, first: int, end: int, begin: dict, vocabulary: dict) -> dict:
-    return group(text[first:end], masked[first:end], begin["name"] or {}, begin["workers"], vocabulary)
+def _own(text: str, masked: str, begin: dict, end: int, vocabulary: dict) -> dict | None:
+    """The request that begins here, if it says what is to be done."""
+    first = LEAD.match(text, begin["end"], end).end()
+    if not says(text[first:end]):
+        return None
+    found = group(text[first:end], masked[first:end], begin["name"] or {}, begin["workers"], vocabulary)
+    said = found["listed"] or directives.read(text[first:end], vocabulary, names="clear")["title"]
+    return found if said else None
 
 
 def says(text: str) -> bool:
@@ -118,14 +129,8 @@ def says(text: str) -> bool:
     return any(len(word.low) > 1 for word in found) and not sentences.polite(flat(found))
 
 
-def _body(text: str, place: int, end: int) -> int:
-    """Where a request's own words begin: behind marks and a "to", but before the marker of a list."""
-    lead = re.compile(r"[ \t]*(?:[,:.!;–—>→-]+[ \t]*)*(?:to\s+(?=\w))?").match(text, place, end)
-    return lead.end()
-
-
 def reaches(masked: str, begins: list[dict]) -> list[tuple[dict, int]]:
-    """Each request with its end; a dispatch inside another's list, or with nothing behind it, belongs to that other."""
+    """Each request with its end; a dispatch in another's list, or with nothing behind it, belongs to that other."""
     found: list[tuple[dict, int]] = []
     behind = 0
     for n, begin in enumerate(begins):
@@ -153,8 +158,8 @@ def _cut(masked: str, begin: dict, other: dict) -> int:
 def reach(masked: str, sentence: int, place: int) -> tuple[int, int]:
     """(where a request ends, where its list begins, which is that end if there is none).
 
-    It ends with its paragraph, or with the one that a colon leads to, and the lists and quoted blocks that follow. In an
-    item of a list that is not its own it ends with the item.
+    It ends with its paragraph, or with the one that a colon leads to, and the lists and quoted blocks that follow. In
+    an item of a list that is not its own it ends with the item.
     """
     if own := lists.item_end(masked, sentence):
         return own, own

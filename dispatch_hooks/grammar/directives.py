@@ -1,7 +1,7 @@
 """What an item says about how it is to be done: worktree, after, read-only, budget, timeout, directory, rights, who.
 
-Directives leave the title; the worker's text keeps every word. The same words elsewhere are subject matter ("raise the
-timeout 30s to 60s"), so that a phrase counts only where a clause opens or closes, as its rule says.
+Directives leave the title; the worker's text keeps every word. The same words elsewhere are subject matter ("raise
+the timeout 30s to 60s"), so that a phrase counts only where a clause opens or closes, as its rule says.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from dispatch_hooks.grammar.words import Word, closes, ends, firsts, match, open
 def read(text: str, vocabulary: dict, numbers=(), names: str = "any") -> dict:
     """The directives of an item, and its title.
 
-    numbers: the item numbers that "after 2" may mean. names: "any", "clear" (somebody is named already: only unmistakable
-    forms count) or "" (no model is looked for). Returns {"title": words or ""} and, of what is said, "model", "alias" and
-    "backend" (all or none, one is set), "worktree": bool, "base", "after": [words], "read_only": True, "budget":
-    {"usd","tokens","turns"}, "timeout": seconds, "directory", "permissions".
+    numbers: the item numbers that "after 2" may mean. names: "any", "clear" (somebody is named already: only the
+    unmistakable forms count) or "" (no model is looked for). Returns {"title": words or ""} and, of what is said,
+    "model", "alias" and "backend" (all or none, one is set), "worktree": bool, "base", "after": [words], "read_only":
+    True, "budget": {"usd","tokens","turns"}, "timeout": seconds, "directory", "permissions".
     """
     item = Item(text, vocabulary, numbers)
     _phrases(item)
@@ -67,7 +67,7 @@ RULES = (
 ANY_OF_IT = ("anything", "files|code", "any file|files|code", "the code", "any of it", "any of the code")
 
 SUBJECT = {
-    "worktree": frozenset("running used executed opened happens fails started launched checked works created".split()),
+    "worktree": frozenset("running used executed opened happens fails started launched checked created".split()),
     "within": frozenset(
         "expire expires expired respond responds retry retries return returns happen happens arrive arrives finish "
         "finishes complete completes refresh reset renew succeed fail fails fires occur occurs valid delivered "
@@ -118,13 +118,13 @@ def _base(found: list[Word], place: int) -> tuple | None:
 
 def _tasks(found: list[Word], place: int, item: Item) -> tuple | None:
     """ "add-auth", "1", "#2 and 3", "task 1, 2 and docs": known tasks, or numbers of this prompt."""
-    awaited = []
-    step = match(found, place, "task|item|number? <task>", {"task": lambda words, n: _task(words, n, item)})
+    awaited, kinds = [], {"task": lambda words, n: _task(words, n, item)}
+    step = match(found, place, "task|item|number? <task>", kinds)
     while step:
         place, said = step
         awaited.append(said["task"])
         listed = found[place - 1].after in ("", ",", "&")
-        step = match(found, place, "and? task|item|number? <task>", {"task": lambda words, n: _task(words, n, item)}) if listed else None
+        step = listed and match(found, place, "and? task|item|number? <task>", kinds)
     return (place, awaited) if awaited else None
 
 

@@ -46,7 +46,7 @@ class Item:
 
 
 def _joined(text: str, masked: str) -> tuple[str, str]:
-    """The text and its masked twin with wrapped lines joined; the ends of paragraphs, blocks and nested items stay."""
+    """The text and its masked twin with wrapped lines joined; where paragraphs, blocks and nested items end, they do."""
     found, hidden, place, apart = [], [], 0, False
     for line in masked.split("\n"):
         bare = line.strip()
@@ -82,7 +82,7 @@ def title(item: Item) -> str:
 
 
 def _trimmed(piece: str, before: bool) -> str:
-    """Without the marks and connecting words that politeness and directives leave; before: does a directive follow?"""
+    """Without the marks and connecting words that directives leave; before: does a directive follow?"""
     last = None
     while last != piece:
         last = piece

@@ -7,7 +7,6 @@ import re
 MARKER = re.compile(r"([ \t]{0,40})(?:(\d{1,3})[.):]|\((\d{1,3})\)|[-*+•–])[ \t]+(?:\[ \][ \t]+)?(?=\S)")
 INLINE = re.compile(r"(?:(?<=\s)|^)\(?(\d{1,2})\)[ \t]+(?=\S)")
 
-
 FIRST = re.compile(rf"^{MARKER.pattern}", re.M)
 
 
@@ -28,18 +27,19 @@ def item_end(masked: str, place: int) -> int:
 
 
 def split(text: str, masked: str) -> dict:
-    """{"before": words, "items": [{"number", "text", "plan": [words]}], "after": words} of the first list in a text.
+    """The first list of a text: {"before", "items": [{"number","text","plan": [words]}], "after", "plain": bool}.
 
-    An item goes on over lines until the next marker or, behind a blank line, until a line that is not indented.
-    Markers that are indented, or of another kind than the first, are nested: they become the item's plan. In masked,
-    which is as long as the text, quoted stretches are NUL: nothing in them is a marker.
+    plain: it has two items or more, on lines of their own; another is a list only with nothing before it. An item
+    goes on over lines until the next marker or, behind a blank line, until a line that is not indented. Markers that
+    are indented, or of another kind than the first, are nested: they become the item's plan. In masked, which is as
+    long as the text, quoted stretches are NUL: nothing in them is a marker.
     """
     items, start, end = _items(text, masked)
     if len(items) < 2:
         inline = _inline(text, masked)
         if inline["items"] or not items:
             return inline
-    return {"before": text[:start].strip(), "items": items, "after": text[end:].strip()}
+    return {"before": text[:start].strip(), "items": items, "after": text[end:].strip(), "plain": len(items) > 1}
 
 
 def _items(text: str, masked: str) -> tuple[list[dict], int, int]:
@@ -92,10 +92,10 @@ def _inline(text: str, masked: str) -> dict:
     """A list within a line: "1) … 2) …", numbered from one."""
     marks = list(INLINE.finditer(masked[:20000]))
     if len(marks) < 2 or [int(m[1]) for m in marks] != list(range(1, len(marks) + 1)):
-        return {"before": text.strip(), "items": [], "after": ""}
+        return {"before": text.strip(), "items": [], "after": "", "plain": False}
     ends = [*(m.start() for m in marks[1:]), len(text)]
     items = [
         {"number": int(m[1]), "text": text[m.end() : end].strip().rstrip(",;"), "plan": []}
         for m, end in zip(marks, ends, strict=True)
     ]
-    return {"before": text[: marks[0].start()].strip(), "items": items, "after": ""}
+    return {"before": text[: marks[0].start()].strip(), "items": items, "after": "", "plain": False}

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 FAMILIES = (
-    "opus sonnet haiku fable claude gpt codex o1 o3 o4 gemini qwen grok kimi deepseek llama glm mistral devstral "
-    "codestral minimax".split()
+    "opus sonnet haiku fable claude gpt codex o1 o3 o4 gemini qwen grok kimi deepseek llama glm mistral "
+    "devstral codestral minimax".split()
 )
 """How the names of known models begin."""
 
 BEGINS = tuple(FAMILIES)
 
 VARIANTS = frozenset(
-    "air chat codex coder exp fast fable flash haiku high instruct large latest lite low max medium mini nano opus oss "
-    "plus preview pro reasoner small sonnet spark thinking turbo ultra xhigh".split()
+    "air chat codex coder exp fast fable flash haiku high instruct large latest lite low max medium mini nano "
+    "opus oss plus preview pro reasoner small sonnet spark thinking turbo ultra xhigh".split()
 )
 """What may follow a family in a model's name, besides versions: `gemini-3-pro` is one, `gemini-client` is not."""
 

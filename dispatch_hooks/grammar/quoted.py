@@ -8,7 +8,9 @@ from dispatch_hooks.grammar import names
 
 TAGS = ("pasted_content", "system-reminder", "example", "quote", "code", "pre")
 
-INLINE = re.compile("`[^`]*`|\"[^\"]*\"|“[^”]*”|«[^»]*»|„[^“”]*[“”]|(?<!\\w)'[^'\\n]{1,300}'(?!\\w)|‘[^’\\n]{1,300}’(?!\\w)")
+INLINE = re.compile(
+    "`[^`]*`|\"[^\"]*\"|“[^”]*”|«[^»]*»|„[^“”]*[“”]|(?<!\\w)'[^'\\n]{1,300}'(?!\\w)|‘[^’\\n]{1,300}’(?!\\w)"
+)
 
 
 def mask(text: str, vocabulary: dict) -> str:

@@ -17,8 +17,8 @@ BLOCKING = frozenset(
 
 TOLD = frozenset(
     "said say says saying told tell tells asked asks wrote writes writing suggested suggests recommended "
-    "recommends example examples e.g i.e eg type typed types typing command commands prompt prompts called named "
-    "message messages reads quote quotes like phrase sentence string text".split()
+    "recommends example examples e.g i.e eg type typed types typing command commands prompt prompts called "
+    "named message messages reads quote quotes like phrase sentence string text".split()
 )
 """With one of these before it, an order is somebody's words or an example."""
 
@@ -31,17 +31,20 @@ SUBORDINATE = frozenset("while since because as given considering before althoug
 PREPOSITIONS = frozenset("in on at during upon by per inside within from under over".split())
 
 HOST = frozenset(
-    "what how why when where which who whose is are does do did should can could would will explain i'd i'll you "
-    "what's how's where's who's let's lets".split()
+    "what how why when where which who whose is are does do did should can could would will explain i'd i'll "
+    "you what's how's where's who's let's lets".split()
 )
 """A sentence that begins so wants something of the host model."""
 
 TO_ME = frozenset("tell show give help let walk remind answer".split())
 """With "me" behind them, so do these."""
 
+WONDER = frozenset("wonder know understand".split())
+"""With one of these behind "I", a sentence does, too."""
+
 WORKER = frozenset(
-    "ask flag make keep focus use report don't dont do be prioritise prioritize remember note include avoid stop "
-    "no never only all each every commit always take everything nothing work".split()
+    "ask flag make keep focus use report don't dont do be prioritise prioritize remember note include avoid "
+    "stop no never only all each every commit always take everything nothing work".split()
 )
 """A sentence that begins so tells the workers how to work, although it may look like an order to the host."""
 
@@ -59,7 +62,7 @@ def orders(lead: str) -> bool:
 
 
 def _before(low: list[str]) -> tuple[list[str], str]:
-    """(the words without polite ones and joints at their end, the strongest joint among those: a comma, a word, "")."""
+    """(the words without politeness and joints at their end, the strongest joint there: a comma, a word, "")."""
     joint = ""
     while low:
         if low[-1] == ":":
@@ -93,7 +96,8 @@ def _clauses(low: list[str], joint: str) -> bool:
         return joint == ","
     if joint in ("and", "then", "also", "plus"):
         return heads[-1] in VERBS or heads[-1] == "dispatch"
-    return len(low) >= 3 and heads[-1] not in PREPOSITIONS
+    said = len(low) >= 3 or low[0].endswith(("'m", "'s", "'re", "'ve"))
+    return said and heads[-1] not in PREPOSITIONS
 
 
 def _split(low: list[str]) -> list[list[str]]:
@@ -129,13 +133,14 @@ def around(text: str, masked: str) -> tuple[bool, str]:
         elif for_host(masked[start:end], flat(said)):
             asks = True
         else:
-            kept.append(text[start : end if text[:end].rstrip().endswith((".", "!")) else without_tail(masked, start, end)])
+            whole = text[start:end].rstrip().endswith((".", "!"))
+            kept.append(text[start : end if whole else without_tail(masked, start, end)])
     return asks, "".join(kept).strip()
 
 
 def _sentences(masked: str) -> list[tuple[int, int]]:
-    cuts = [0, *(m.end() for m in re.finditer(r"[.!?][)\"'”’]*\s+|\n\s*", masked)), len(masked)]
-    return [(a, b) for a, b in zip(cuts, cuts[1:], strict=False) if b > a]
+    ends = [m.end() for m in re.finditer(r"[.!?][)\"'”’]*\s+|\n\s*", masked)]
+    return [(a, b) for a, b in zip([0, *ends], [*ends, len(masked)], strict=True) if b > a]
 
 
 def polite(low: list[str]) -> bool:
@@ -150,8 +155,8 @@ def for_host(sentence: str, low: list[str]) -> bool:
     if not low:
         return False
     head = _head(low)
-    following = low[low.index(head) + 1] if low.index(head) + 1 < len(low) else ""
-    if head in TO_ME and following in ("me", "us"):
+    following = low[low.index(head) + 1 : low.index(head) + 5]
+    if (head in TO_ME and following[:1] in (["me"], ["us"])) or (head == "i" and not WONDER.isdisjoint(following)):
         return True
     if head in WORKER:
         return False

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from dispatch_hooks.grammar import directives, names, sentences
+from dispatch_hooks.grammar import directives, lists, names, sentences
 from dispatch_hooks.grammar.words import VERBS, Word, flat, match, words
 
-DISPATCH = re.compile(r"(?<![\w/.@#$&'\"`~+=<>(\[{|\\*-])dispatch(?=[\s:])")
+DISPATCH = re.compile(r"(?<![\w/.@#$&'\"`~+=<>(\[{|\\*-])dispatch(?=[\s:])", re.I | re.A)
 
 MOST = 100
 """Places with the word that are looked at."""
@@ -26,8 +26,8 @@ BOUNDARY = re.compile(rf"[.!?…][)\"'”’\0]*\s+|\n[ \t]*\n\s*(?:{MARK})?|\n[
 
 UNFINISHED = frozenset(
     "a an the to of in on at for with by from and or not never don't dont can could would will should must may "
-    "might i we you they he she it that which who than only always if when is are was were be do does did how why "
-    "what".split()
+    "might i we you they he she it that which who than only always if when is are was were be do does did how "
+    "why what".split()
 )
 """A line that ends so goes on in the next."""
 
@@ -44,16 +44,16 @@ KINDS = frozenset("background new separate fresh parallel dedicated single more 
 THESE = frozenset("this that it these those them all everything the".split())
 
 OBJECTS = THESE | frozenset(
-    "following below above of list tasks task items item work job jobs rest one ones two three four five six as a "
-    "each to-do todo todos things steps checklist in order separately individually 2 3 4 5 6 next remaining".split()
+    "following below above of list tasks task items item work job jobs rest one ones two three four five six as "
+    "a each to-do todo todos things steps checklist in order separately individually 2 3 4 5 6 next remaining".split()
 )
 """What "dispatch these five tasks to sonnet" may have between its verb and its target."""
 
-FOLLOWING = frozenset("for on with using via and please now again as against here".split())
+FOLLOWING = frozenset("for on with using via please now again as against here".split())
 """What may stand behind a model, besides "to do" and a verb."""
 
 BREAKS = frozenset(",:;-–—→\n")
-"""Marks behind a named target that lead to its work; behind nobody in particular only LEADS, behind "this to opus" ANY."""
+"""Marks behind a name that lead to its work; behind "a worker" only LEADS do so, behind "this to opus" ANY."""
 
 LEADS = frozenset(":-–—→\n")
 
@@ -61,7 +61,8 @@ ANY = frozenset(",:;-–—→\n.!…")
 
 NOUNS = frozenset(
     "the a an my our your their his her its this that these those me us them it him all every each any some no "
-    "one production prod staging main master users clients subscribers listeners handlers stdout stderr disk both".split()
+    "one production prod staging main master users clients subscribers listeners handlers stdout stderr disk "
+    "both".split()
 )
 """Behind "dispatch X to" these name a place, not work."""
 
@@ -74,7 +75,7 @@ HOW = (
 )
 """What may stand between the target and its work."""
 
-SPEAKING = frozenset("unit units engine ladder officer officers car caller copy roger over 911 10-4 ambulance".split())
+SPEAKING = frozenset("unit units engine ladder officer officers car caller copy roger over 10-4".split())
 """How words begin that a dispatcher says: "Dispatch: unit 12, respond to …"."""
 
 CODE = ("=>", "()", "){", ") {", "={", "</", "/>", "&&", "||", "::")
@@ -83,12 +84,12 @@ CODE = ("=>", "()", "){", ") {", "={", "</", "/>", "&&", "||", "::")
 def find(masked: str, vocabulary: dict) -> tuple[list[dict], str]:
     """(the beginnings of requests, why there are none).
 
-    A beginning is {"sentence","start","end": places, "name": {"model","alias","backend"} or None, "workers": 0, 1 or 2
-    for several, "refers": does it say "this" or "these"}; `end` is behind the target.
+    A beginning is {"sentence","start","end": places, "name": {"model","alias","backend"} or None, "workers": 0, 1, or
+    2 for several, "refers": does it say "this" or "these"}; `end` is behind the target.
     """
-    found, low = [], masked.lower() if len(masked.lower()) == len(masked) else masked
+    found: list[dict] = []
     why, text = "the word dispatch is quoted here, or part of a name", _text(masked)
-    for _, m in zip(range(MOST), DISPATCH.finditer(low), strict=False):
+    for _, m in zip(range(MOST), DISPATCH.finditer(masked), strict=False):
         sentence = _order(masked, m.start(), vocabulary) if m.start() < text else None
         target = _target(masked, m.end(), vocabulary) if sentence is not None else None
         if sentence is None:
@@ -139,14 +140,12 @@ def _ends(before: str) -> bool:
 
 
 def _introduced(masked: str, start: int) -> bool:
-    """Is what follows introduced as somebody's words? "The docs say:", "e.g.", a list of commands, a text to proofread."""
+    """Is what follows introduced as somebody's words? "The docs say:", "e.g.", a list of commands."""
     before = masked[max(start - REACH, 0) : start]
     if re.search(rf"(?:^|\n)[ \t]*{MARK}$", before):
         lines = [line for line in before.split("\n") if line.strip() and not re.match(rf"\s+|{MARK}", line)]
         before = lines[-1] if lines else ""
-    if before.rstrip().lower().endswith((":", "e.g.", "i.e.", "ex.")):
-        return True
-    return False
+    return before.rstrip().lower().endswith((":", "e.g.", "i.e.", "ex."))
 
 
 def _text(masked: str) -> int:
@@ -158,9 +157,9 @@ def _text(masked: str) -> int:
     while place >= 0:
         start = SPACE.match(masked, place + 1).end()
         line = masked[max(masked.rfind("\n", 0, place), place - 200) + 1 : place]
-        if start < len(masked) and masked[start] != "\0" and not re.compile(MARK).match(masked, start):
-            if sentences.for_host(line, flat(words(line))):
-                return start
+        block = masked[start : start + 1] in ("", "\0") or lists.MARKER.match(masked, start)
+        if not block and sentences.for_host(line, flat(words(line))):
+            return start
         place = masked.find(":\n", place + 1)
     return len(masked)
 
@@ -259,6 +258,8 @@ def _goes_on(found: list[Word], place: int, vocabulary: dict, marks: frozenset) 
     """May the rest follow the target? "dispatch opus packets to the decoder" is about packets."""
     kinds = {"name": lambda words, n: _kind(words, n, vocabulary)}
     while place < len(found) and not found[place - 1].after:
+        if found[place].before:
+            return "(" in found[place].before and marks is not LEADS
         step = next((s for s in (match(found, place, how, kinds) for how in HOW) if s), None)
         if not step:
             return _follows(found, place, marks is LEADS)
@@ -269,15 +270,26 @@ def _goes_on(found: list[Word], place: int, vocabulary: dict, marks: frozenset) 
 def _follows(found: list[Word], place: int, nameless: bool) -> bool:
     low = found[place].low
     if low == "to":
-        return _work(found, place + 1, nameless)
+        return ":" in found[place].after or _work(found, place + 1, nameless)
+    if low == "and":
+        return _and(found, place + 1, nameless)
     if nameless:
-        return _each(found, place) or match(found, place, "and have|ask|let|get|make", {}) is not None
+        return _each(found, place)
     return low in FOLLOWING or low in VERBS
+
+
+def _and(found: list[Word], place: int, nameless: bool) -> bool:
+    """ "and have it review …", "and review …"; "and tell me" is for somebody else."""
+    if match(found, place, "have|ask|let|get|make|tell it|them", {}):
+        return True
+    mine = place + 1 < len(found) and found[place + 1].low in ("me", "us")
+    return not (nameless or mine or place >= len(found)) and found[place].low in VERBS
 
 
 def _each(found: list[Word], place: int) -> bool:
     """ "for each of these:", with the list behind it."""
-    step = match(found, place, "for each|every? of? the? these|those|them|following|item|task|point|bullet below?", {})
+    phrase = "for each|every? of? the? these|those|them|following|item|task|point|bullet below?"
+    step = match(found, place, phrase, {})
     return step is not None and ":" in found[step[0] - 1].after
 
 

@@ -21,11 +21,11 @@ THING = frozenset(
 """Behind "ask opus …" these make opus a thing, not somebody."""
 
 ABOUT = frozenset(
-    "compare comparing compares comparison integrate integrates integration integrating replace replacing migrate "
-    "migrating switch switching connect connecting work works working compatible compatibility support supports "
-    "supporting versus vs talk talks deal deals interact interacts problem problems issue issues bug bugs error errors "
-    "familiar how trained encode encoded encoding decode compress compressed calls client wrapper adapter plugin chat "
-    "chatbot".split()
+    "compare comparing compares comparison integrate integrates integration integrating replace replacing "
+    "migrate migrating switch switching connect connecting work works working compatible compatibility support "
+    "supports supporting versus vs talk talks deal deals interact interacts problem problems issue issues bug "
+    "bugs error errors familiar how trained encode encoded encoding decode compress compressed calls client "
+    "wrapper adapter plugin chat chatbot".split()
 )
 """With one of these before it, "with gemini" at a clause's end is what the item is about."""
 
@@ -84,8 +84,7 @@ def _parted(item: Item, place: int) -> bool:
 
 def _means(item: Item, first: int, behind: int, before: str, clear: bool) -> int | None:
     """ "use opus", "run it on opus", "with sonnet"."""
-    if first > 1 and item.words[first - 1].low in ("it", "this", "that") and item.words[first - 2].low in ("do", "run"):
-        first -= 2
+    first -= 2 * (first > 1 and match(item.words, first - 2, "do|run it|this|that", {}) is not None)
     if opens(item.words, first):
         return first if _goes_on(item, behind) else None
     if before in ("use", "on") or clear:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-OPENING, CLOSING = "([{<*_~", ".,;:!?)}>*~"
+OPENING, CLOSING = "([{<", ".,;:!?)}>"
+
+EMPHASIS = "*_~"
 
 DASHES = frozenset(("-", "--", "–", "—", "->", "-->", "→", "+", "&", "/", "|"))
 
@@ -18,15 +20,15 @@ VERBS = frozenset(
     "add analyse analyze answer apply ask assess audit benchmark brainstorm bring build bump call change check "
     "clean cleanup close collect commit compare compute configure convert count cover create cut debug define "
     "delete deploy describe design determine diagnose do document draft drop enable ensure enumerate estimate "
-    "evaluate examine expand explain explore extend extract figure fill find finish fix flag format generate get "
-    "give go handle harden help identify implement import improve inspect install instrument integrate "
+    "evaluate examine expand explain explore extend extract figure fill find finish fix flag format generate "
+    "get give go handle harden help identify implement import improve inspect install instrument integrate "
     "investigate keep lint list load locate look make map measure merge migrate minify modernize move optimise "
     "optimize organize outline parse plan polish port prepare profile proofread propose prototype prove publish "
     "pull push read rebase reduce refactor remove rename reorganize replace reply report reproduce research "
-    "resolve restart restructure revert review revise rewrite run scaffold scan search secure see send set setup "
-    "shorten show simplify sketch solve sort speed split spot start stress study suggest summarise summarize "
-    "survey sweep take tell test think tidy trace track translate triage try tune tweak type understand undo "
-    "unify update upgrade use validate verify wait wire work write".split()
+    "resolve restart restructure revert review revise rewrite run scaffold scan search secure see send set "
+    "setup shorten show simplify sketch solve sort speed split spot start stress study suggest summarise "
+    "summarize survey sweep take tell test think tidy trace track translate triage try tune tweak type "
+    "understand undo unify update upgrade use validate verify wait wire work write".split()
 )
 """What people ask of an agent, and of the host model."""
 
@@ -37,8 +39,9 @@ POLITE = frozenset(
 ) | {
     "can you", "could you", "would you", "will you", "i'd like you to", "i would like you to", "i want you to",
     "i need you to", "i'd love you to", "go ahead and", "go ahead", "let's", "lets", "let us", "thank you",
-    "in the background", "in parallel", "at the same time", "in the meantime", "on the side", "one more thing", "next up",
-    "by the way", "in addition", "as a next step", "right now", "if you can", "for now", "while you're at it", "for me",
+    "thanks a lot", "many thanks", "thank you very much", "next task", "in the background", "in parallel",
+    "at the same time", "in the meantime", "on the side", "one more thing", "next up", "new task", "by the way",
+    "in addition", "as a next step", "right now", "if you can", "for now", "while you're at it", "for me",
 }  # fmt: skip
 """Words before an order that leave it one."""
 
@@ -49,20 +52,20 @@ SOLID = re.compile(r"\S+")
 class Word:
     """A word of a text: low (bare, lower case), its place [start, end), and the marks around it.
 
-    before and after hold the punctuation on either side, dashes that stand alone and line ends included; capital: does it
-    begin with one?
+    before and after hold the punctuation on either side, dashes that stand alone and line ends included; capital:
+    does it begin with one?
     """
 
     __slots__ = ("after", "before", "capital", "end", "low", "start")
 
     def __init__(self, text: str, start: int):
-        bare = text.lstrip(OPENING)
-        self.before = text[: len(text) - len(bare)]
-        core = bare.rstrip(CLOSING + ("" if "[" in bare else "]"))
-        self.after = bare[len(core) :]
+        bare = text.lstrip(OPENING + EMPHASIS)
+        self.before = text[: len(text) - len(bare)].strip(EMPHASIS)
+        core = bare.rstrip(CLOSING + EMPHASIS + ("" if "[" in bare else "]"))
+        self.after = bare[len(core) :].strip(EMPHASIS)
         self.low = core.lower().replace("’", "'")
         self.capital = core[:1].isupper()
-        self.start = start + len(self.before)
+        self.start = start + len(text) - len(bare)
         self.end = self.start + len(core)
 
 
@@ -103,7 +106,7 @@ def closes(found: list[Word], place: int) -> bool:
 
 def ends(found: list[Word], place: int) -> bool:
     """Does a clause end before this place, by a mark or by "and" or "but"?"""
-    return place >= len(found) or bool(found[place - 1].after) or found[place].low in ("and", "but", "just", "only", "please")
+    return closes(found, place) and (place >= len(found) or found[place].low not in PARTING - JOINING)
 
 
 def impolite(low: list[str]) -> list[str]:
@@ -130,8 +133,8 @@ def polite_start(low: list[str]) -> int:
 def match(found: list[Word], place: int, phrase: str, kinds: dict) -> tuple[int, dict] | None:
     """(the place behind the phrase, {kind: what it read}) if it stands here.
 
-    A phrase is words between spaces: `a|b` either, `a?` or nothing, `<kind>` what kinds[kind](words, place) reads; that
-    returns (the place behind, value) or None. Inside a phrase no mark stands but a colon.
+    A phrase is words between spaces: `a|b` either, `a?` or nothing, `<kind>` what kinds[kind](words, place) reads;
+    that returns (the place behind, value) or None. Inside a phrase no mark stands but a colon.
     """
     read = {}
     first = place

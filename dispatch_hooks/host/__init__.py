@@ -1,6 +1,7 @@
 """What our hooks do at each event of a host (a running Claude Code): one module an event.
 
-Each has `handle(event, env, now) -> dict | None`: what to print, as Claude Code's hook protocol has it.
+Each has EVENT, Claude Code's name of it, and `handle(event, env, now) -> dict | None`: what to print, as the hook
+protocol has it.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ LIMIT = 32 << 20
 """Bytes of an event that are read; a longer one is not ours to judge."""
 
 
-def run(handle) -> None:
+def run(module) -> None:
     """A hook's whole life: one event in, one JSON document or nothing out, exit 0 whatever happens."""
     try:
-        event = read(sys.stdin.buffer)
-        said = handle(event, dict(os.environ), time.time()) if event and not worker(os.environ) else None
+        event = None if worker(os.environ) else read(sys.stdin.buffer, module.EVENT)
+        said = module.handle(event, dict(os.environ), time.time()) if event else None
         if said:
             os.write(1, json.dumps(said, ensure_ascii=False).encode("utf-8", "replace"))
     except Exception:  # our fault is never the chat's
@@ -28,7 +29,8 @@ def run(handle) -> None:
     os._exit(0)
 
 
-def read(stream) -> dict | None:
+def read(stream, name: str) -> dict | None:
+    """The event of this name on a stream; None, and a line in the log, for anything else."""
     data = stream.read(LIMIT + 1)
     if not data.strip() or len(data) > LIMIT:
         log(f"an event of {len(data)} bytes was not read")
@@ -38,16 +40,26 @@ def read(stream) -> dict | None:
     except ValueError as error:
         log(f"an event that is no JSON: {error}")
         return None
-    return event if _sound(event) else None
+    if not _sound(event):
+        log("an event of an unknown shape was left alone")
+    elif event["hook_event_name"] != name:
+        log(f"an event {event['hook_event_name'][:80]!r} where {name} was expected was left alone")
+    else:
+        return event
+    return None
 
 
 def _sound(event: object) -> bool:
-    """The fields that every handler leans on have the type that Claude Code gives them."""
+    """The fields that every handler leans on have the type that Claude Code gives them, and ids can name files."""
+    if not isinstance(event, dict):
+        return False
     strings = ("session_id", "transcript_path", "cwd", "hook_event_name", "prompt_id", "prompt", "source", "reason")
-    if isinstance(event, dict) and all(isinstance(event.get(k, ""), str) for k in strings) and event.get("session_id"):
-        return True
-    log("an event of an unknown shape was left alone")
-    return False
+    typed = all(isinstance(event.get(key, ""), str) for key in strings)
+    return typed and _id(event.get("session_id", "")) and _id(event.get("prompt_id", "none")) and "hook_event_name" in event
+
+
+def _id(text: str) -> bool:
+    return 0 < len(text) <= 100 and text.isascii() and text.replace("-", "").replace("_", "x").isalnum()
 
 
 def worker(env) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dispatch_hooks import digest, hosts, steer, tasks
 
+EVENT = "Notification"
+
 
 def handle(event: dict, env: dict, now: float) -> dict | None:
     if event.get("notification_type") != "idle_prompt":

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dispatch_hooks import hosts, inbox, tasks
 from dispatch_hooks.host import delivery
 
+EVENT = "SessionEnd"
+
 
 def handle(event: dict, env: dict, now: float) -> dict | None:
     if event.get("reason") != "clear":

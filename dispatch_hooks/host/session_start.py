@@ -6,6 +6,8 @@ import os
 
 from dispatch_hooks import digest, files, hosts, inbox, recover, steer, tasks
 
+EVENT = "SessionStart"
+
 
 def handle(event: dict, env: dict, now: float) -> dict | None:
     pid = hosts.host_pid(env)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dispatch_hooks import files, hosts, inbox, tasks
 from dispatch_hooks.host import delivery
 
+EVENT = "Stop"
+
 
 def handle(event: dict, env: dict, now: float) -> dict | None:
     pid = hosts.host_pid(env)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dispatch_hooks import digest, hosts, inbox, tasks
 from dispatch_hooks.host import delivery
 
+EVENT = "UserPromptSubmit"
+
 MARKS = ("dispatch", "answer", "cancel", "stop", "show", "tell", "status", "retry", "@")
 """Without one of these words no prompt is for us; the gate looks for the same."""
 
