@@ -6,14 +6,14 @@ import argparse
 import sys
 from types import ModuleType
 
-from bench import hooks, spawn, wake
+from bench import context, hooks, others, spawn, wake
 from bench.measure import Row
 
 UNITS = {"x": "", "ms": " ms", "MiB": " MiB", "tokens": " tok", "calls": ""}
 
 WIDTH = 62
 
-PARTS = {"hooks": hooks, "spawn": spawn, "wake": wake}
+PARTS = {"hooks": hooks, "spawn": spawn, "wake": wake, "context": context, "others": others}
 
 
 def main() -> int:

@@ -19,7 +19,7 @@ RULES = """\
 # How to work
 
 - Your checklist is {plan}. {first}Work through it top to bottom and tick each item in that file the moment it \
-is done: `[ ]` becomes `[x]`. Keep the rest of the file as it is.
+is done: `[ ]` becomes `[x]`. Use your tool for editing files, not the shell; keep the rest of the file as it is.
 - If you need a decision that only the person can make, run `dispatch-hooks ask "your question" [--option A \
 --option B]` and wait: it prints the answer. If it says that it is still waiting, run it again as it says. Do \
 not guess what you can ask, and do not ask what you can find out.

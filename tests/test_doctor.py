@@ -326,7 +326,7 @@ def test_a_hook_that_logs_a_fault_is_found(world):
     copy = world.root / "copy"
     shutil.copytree(ROOT / "dispatch_hooks", copy / "dispatch_hooks", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(resources.shared("hooks"), copy / "hooks")
-    (copy / "dispatch_hooks/host/stop.py").write_text("def handle(event, env, now):\n    1 / 0\n")
+    (copy / "dispatch_hooks/host/stop.py").write_text("EVENT = \"Stop\"\n\n\ndef handle(event, env, now):\n    1 / 0\n")
     world.install()
     edit_gate(world, f"hooks={resources.shared('hooks')}", f"hooks={copy}/hooks")
     one(world.wrong(events.samples), "fail", "stop.py", "ZeroDivisionError")

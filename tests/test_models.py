@@ -269,6 +269,7 @@ def test_the_records_of_failed_lost_cancelled_and_retried_tasks_fit(lab):
     steer.retry(again, {"backend": "broken"}, "terminal", dict(os.environ))
     lab.wait(again, "failed")
     steer.tell(failed, "try harder", "typed", dict(os.environ))
+    wait_until(lambda: tasks.status(failed)["run"] == 2)
     lab.wait(failed, "failed")
     for folder in (failed, lost, cancelled, again):
         sound(folder)

@@ -233,4 +233,3 @@ def test_a_stream_json_host_gets_its_news_too(product, server):
     product.wait("count-lines", "finished")
     woken = session.wait_for("result", timeout=20)
     assert woken.get("origin", {}).get("kind") == "task-notification"
-    session.close()
