@@ -69,7 +69,7 @@ def terminal(pid: int) -> bool:
     if LINUX:
         fields = _stat(pid)
         return bool(fields) and fields[4] != b"0"
-    return _ps(pid, "tty") not in ("", "??", "-")
+    return _ps(pid, "tty") not in ("", "?", "??", "-")
 
 
 def boot() -> str:

@@ -31,7 +31,7 @@ def dispatch(
         raise FatalError('dispatch what? for example: dispatch-hooks dispatch -m opus "review the auth module"')
     env = dict(os.environ)
     authority.refuse_worker(env, "dispatch another worker")
-    text, project = " ".join(words), here()
+    text, project = " ".join(words).strip(), here()
     items = [item["text"] for item in plan.read(_read(plan_file))] if plan_file else []
     if plan_file and not items:
         raise FatalError(f"the plan {plan_file} has no item; write lines like: - [ ] scan for secrets")
@@ -68,4 +68,4 @@ def _task(text: str, model: str, items: list[str], name: str) -> dict:
     if name in tasks.ids(here()):
         raise FatalError(f'there is a task "{name}" already; leave --id out, or choose another')
     named = {"model": model, "alias": None, "backend": None}
-    return {**named, "id": name, "title": text.strip().splitlines()[0][:100], "text": text, "plan": items, "context": ""}
+    return {**named, "id": name, "title": text.split("\n", 1)[0][:100], "text": text, "plan": items, "context": ""}

@@ -54,8 +54,9 @@ def _sound(event: object) -> bool:
     if not isinstance(event, dict):
         return False
     strings = ("session_id", "transcript_path", "cwd", "hook_event_name", "prompt_id", "prompt", "source", "reason")
-    typed = all(isinstance(event.get(key, ""), str) for key in strings)
-    return typed and _id(event.get("session_id", "")) and _id(event.get("prompt_id", "none")) and "hook_event_name" in event
+    if not all(isinstance(event.get(key, ""), str) for key in strings) or "hook_event_name" not in event:
+        return False
+    return _id(event.get("session_id", "")) and _id(event.get("prompt_id", "none"))
 
 
 def _id(text: str) -> bool:
