@@ -56,7 +56,8 @@ def dispatching() -> tuple[Request, int]:
     """With us: (the last request, how many the dispatch itself took)."""
     with ModelServer() as server:
         for n, summary in enumerate(SUMMARIES, 1):
-            server.rule(worker(f"audit part {n}"), hold("all run", "on it"), ended(summary), "done")
+            look = tool("Bash", command="ls", description="look")
+            server.rule(worker(f"audit part {n}"), hold("all run", look), ended(summary), "done")
         server.rule(host("task-notification"), REPLIES[0])
         server.rule(host(LAST), REPLIES[1])
         sandbox = Sandbox(server.url)

@@ -175,7 +175,7 @@ class World:
 
     def settle(self) -> None:
         """Until no supervisor is left."""
-        measure.until(lambda: not tasks.active(), "tasks go on")
+        measure.until(lambda: not tasks.active(), self.log())
         runs = Path(self.dirs.runtime, "runs")
         measure.until(lambda: not any(files.held(str(lock)) for lock in runs.glob("*/lock")), "supervisors go on")
 

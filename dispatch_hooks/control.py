@@ -28,11 +28,13 @@ def parse(prompt: str, state: dict) -> dict | None:
     if not request.typed(prompt):
         return None
     text = _bare(prompt.strip())
-    word, _ = _word(text)
-    if word.startswith("@"):
+    if text.startswith("@"):
         return _at(text[1:], state)
-    read = _VERBS.get(word.lower().rstrip("?!.:")) if len(word) < 12 else None
-    return read(text[len(word.rstrip(":")) :], state) if read else None
+    end = next((n for n, c in enumerate(text[:8]) if not c.isalpha()), len(text[:8]))
+    verb, rest = text[:end].lower(), text[end:]
+    if verb not in _VERBS or not (rest[:1].isspace() or rest[:1] == ":" or verb == "status"):
+        return None
+    return _VERBS[verb](rest, state)
 
 
 def _bare(text: str) -> str:
@@ -53,8 +55,8 @@ def _found(verb: str, task: str | None, text: str = "", **more) -> dict:
 
 
 def _task(text: str, state: dict) -> tuple[str | None, str]:
-    """(the known task that the text begins with, what follows its name and a colon or comma)."""
-    end = next((n for n, c in enumerate(text[:80]) if c.isspace() or c in ":,"), len(text))
+    """(the known task that the text begins with, what follows its name, the mark behind it included)."""
+    end = next((n for n, c in enumerate(text[:200]) if c.isspace() or c in ":,"), len(text[:200]))
     name = text[:end].rstrip(".!?").lower()
     known = next((task for task in state["tasks"] if task.lower() == name), None) if name else None
     return known, text[end:]
@@ -84,13 +86,18 @@ def _at(rest: str, state: dict) -> dict | None:
 
 
 def _question(more: str) -> tuple[int | None, str]:
-    """The number of the question and the words: "#2: text", ": text" or "text"."""
-    more = more.strip().removeprefix(",").lstrip()
+    """The number of the question, if it is said, and the words: "#2: text", ": text" or "text"."""
+    more = _unmarked(more)
     word, rest = _word(more)
     number = word.removeprefix("#").rstrip(":")
     if word.startswith("#") and number.isdecimal() and len(number) < 5:
-        return int(number), rest.removeprefix(":").strip()
-    return None, more.removeprefix(":").strip()
+        return int(number), _unmarked(rest)
+    return None, more
+
+
+def _unmarked(text: str) -> str:
+    text = text.strip()
+    return text[1:].strip() if text[:1] in (":", ",") else text
 
 
 def _unnamed(rest: str, state: dict, colon: bool) -> dict | None:

@@ -36,8 +36,8 @@ def clean(text: str, limit: int) -> str:
 
 def tame(text: str) -> str:
     """Text without anything that could pass for markup of the host: no tag, no fence begins in it."""
-    pieces = text.replace("```", "'''").split("<")
-    return pieces[0] + "".join(("‹" if piece[:1].isalpha() or piece[:1] in ("/", "!") else "<") + piece for piece in pieces[1:])
+    first, *rest = text.replace("```", "'''").split("<")
+    return first + "".join(("‹" if piece[:1].isalpha() or piece[:1] in ("/", "!") else "<") + piece for piece in rest)
 
 
 def quoted(text: str, limit: int = QUOTED) -> str:
@@ -110,7 +110,8 @@ def _told(event: dict) -> list[str]:
     if kind == "question":
         return [f"{event['task']} asks:", *_body(event), _answer_hint(event)]
     if kind == "permission":
-        return [f"{event['task']} needs your permission:", *_body(event), f"  answer {event['task']}: yes, or no and why"]
+        hint = f"  answer {event['task']}: yes, or no and why"
+        return [f"{event['task']} needs your permission:", *_body(event), hint]
     said = f": {clean(event['text'], QUOTED)}" if event.get("text") else ""
     more = [f"  {event['path']}"] if event.get("path") else []
     return [f"{event['task']} {VERBS.get(kind, kind)} ({figures(event)}){said}", *more]

@@ -166,7 +166,8 @@ def resolve(named: str, settings: dict) -> tuple[dict, str]:
     model, alias = settings["models"].get(named), settings["aliases"].get(named)
     if model is not None:
         backend = model.get("backend") or _family(named) or "claude"
-        return {**plain, "model": model.get("name", named), "backend": backend, "permissions": model.get("permissions")}, ""
+        told = {"model": model.get("name", named), "permissions": model.get("permissions")}
+        return {**plain, **told, "backend": backend}, ""
     if alias is not None:
         inner, why = resolve(alias.get("model") or "claude", {**settings, "aliases": {}})
         extra = {"alias": named, "alias_prompt": alias.get("prompt", "")}

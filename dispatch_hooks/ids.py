@@ -11,7 +11,7 @@ RESERVED = frozenset("answer all ask cancel clean config dispatch help logs mode
 DROPPED = frozenset(
     "a an the and or of for to in on at by with from into as is are be it its this that these those my our your "
     "their all any every each some please pls can could would you i we me do does use using via worktree "
-    "dispatch worker agent task opus sonnet haiku gemini gpt codex top new just also then so if".split()
+    "dispatch worker agent task opus sonnet haiku gemini gpt codex top new now just also then so if".split()
 )
 """Words that tell two tasks apart the least."""
 

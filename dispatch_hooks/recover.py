@@ -3,7 +3,7 @@
 Rules, for each task on the active list that no supervisor holds:
 - never started: its supervisor is started (the dispatch was promised; nothing ran yet).
 - ended on record: what was not announced is announced, and it leaves the list.
-- an answer or note is waiting for it and it is parked or ended: its supervisor is started.
+- parked or ended, and an answer or note is waiting for it: its supervisor is started.
 - running on record: what bears the run's mark is ended first, then it is lost, resumable, and said so.
   Nothing is run again by itself.
 A run of another machine or boot: another machine's is left alone; another boot's is lost.
@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import time
 
-from dispatch_hooks import dispatch, files, inbox, launchers, outcome, plan, tasks, worker
+from dispatch_hooks import dispatch, files, inbox, launchers, outcome, plan, processes, supervisor, tasks, worker
 
 
 def recover(env: dict, now: float | None = None) -> list[str]:
@@ -40,14 +40,17 @@ def _recover(folder: str, env: dict, now: float) -> str:
     if lock is None:
         return "alive"
     try:
-        return _bury(folder, task, tasks.status(folder), now)
+        was = _bury(folder, task, tasks.status(folder), now)
     finally:
         os.close(lock)
+    if was != "lost" and supervisor.pending(folder, tasks.status(folder)):
+        tasks.activate(folder)
+        launchers.get(task.get("launcher", "local")).start(folder, env)
+        return "started"
+    return was
 
 
 def _elsewhere(status: dict) -> bool:
-    from dispatch_hooks import processes
-
     who = status.get("supervisor")
     return bool(who) and status["state"] in tasks.RUNNING and who.get("machine") != processes.machine()
 

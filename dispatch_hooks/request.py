@@ -45,7 +45,8 @@ def parse(prompt: str, vocabulary: dict, taken=()) -> dict:
     if not typed(prompt):
         return _no("no person typed this")
     prompt = prompt.strip()
-    text, more = prompt[:LIMIT], prompt[LIMIT:]
+    text = prompt[:LIMIT].rstrip()
+    more = prompt[len(text) :]
     body = _slash(text)
     if body is not None:
         return _slashed(body, more, vocabulary, taken)

@@ -25,6 +25,7 @@ def answer(folder: str, text: str, by: str, env: dict, n: int | None = None) -> 
         )
     if not text.strip():
         raise FatalError(f"the answer to {task} is empty; type: answer {task}: and your words")
+    tasks.activate(folder)  # first, so that recover finds an answer that nobody was woken for
     if not questions.answer(folder, question["n"], text.strip(), by, time.time()):
         raise FatalError(f"{task} was answered by somebody else in the meantime; show {task} says what")
     wake(folder, env)
@@ -45,6 +46,7 @@ def tell(folder: str, text: str, by: str, env: dict) -> str:
         raise FatalError(f"there is nothing to tell {os.path.basename(folder)}; add the words")
     files.remove(os.path.join(folder, "cancel"))
     running = tasks.supervised(folder)
+    tasks.activate(folder)
     questions.note(folder, text.strip(), by, time.time())
     wake(folder, env)
     return "told" if running else "told; it goes on"
@@ -55,6 +57,7 @@ def retry(folder: str, change: dict, by: str, env: dict) -> None:
     if tasks.supervised(folder):
         raise FatalError(f"{os.path.basename(folder)} is running; cancel it first, or tell it something")
     files.remove(os.path.join(folder, "cancel"))
+    tasks.activate(folder)
     for question in questions.waiting(folder):
         questions.answer(folder, question["n"], "(started again)", by, time.time())
     path = os.path.join(folder, "notes")
@@ -96,7 +99,6 @@ def wake(folder: str, env: dict) -> None:
     """Has the task's supervisor look, or starts one. A supervisor looks once more after it has let its lock go."""
     files.ring(tasks.bell_file(folder))
     if not tasks.supervised(folder):
-        tasks.activate(folder)
         launchers.get(tasks.read(folder).get("launcher", "local")).start(folder, env)
 
 

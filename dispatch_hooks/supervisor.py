@@ -36,6 +36,7 @@ def main(folder: str) -> int:
     inputs = pending(folder, status)
     if task is None or not (status["state"] == "starting" or inputs):
         return 0
+    tasks.activate(folder)
     Run(folder, task, status, inputs).live()
     os.close(lock)
     if pending(folder, tasks.status(folder)):  # an answer that came while nobody held the lock

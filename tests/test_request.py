@@ -175,17 +175,17 @@ pieces = ["dispatch ", "dispatch opus to ", "dispatch opus to x. ", "dispatch: "
     "use opus, ", "opus, ", "in a new git worktree ", "at most ", "\\n  - a b", "\\n\\n- dispatch opus to x", "dispatch a worker\\n", "\\0"]
 for piece in pieces:
     for head in ("/dispatch ", "dispatch opus to ", "dispatch opus to x", "ok, ", ""):
-        request.parse(head + piece * (1_000_000 // len(piece)) + "dispatch opus to y", names)
+        request.parse(head + piece * (200_000 // len(piece)) + "dispatch opus to y", names)
 request.parse("/dispatch review " + "lorem ipsum, dolor. " * 500_000, names)
 request.parse("\\n".join(" " * n + "- dispatch opus to x" for n in range(2000)), names)
-loaded = set(sys.modules) & {"dataclasses", "typing", "pathlib", "argparse", "logging", "enum_", "json", "inspect"}
+loaded = set(sys.modules) & {"dataclasses", "typing", "pathlib", "argparse", "logging", "json", "inspect"}
 assert not loaded, loaded
 print("done")
 """
 
 
 def test_no_prompt_is_hard_and_the_standard_library_is_enough():
-    """A quarter of a million repetitions of whatever could be quadratic: hours if it were."""
+    """Two hundred thousand characters of whatever could be quadratic, or worse: it would take hours if it were."""
     ran = subprocess.run(
         [sys.executable, "-I", "-S", "-c", HARD, str(ROOT)], capture_output=True, text=True, timeout=300, check=False
     )

@@ -217,3 +217,17 @@ def test_events_are_posted_once(lab):
     inbox.deliver(lab.chat, "p1")
     assert not inbox.post(event)
     assert lab.pending() == []
+
+
+def test_an_answer_that_nobody_was_woken_for_is_found_by_recover(lab):
+    again = """case $prompt in *"answers: red"*) said="told red later"; """ + TICK + """; exit;; esac\n"""
+    lab.script("patient", again + ASK + TICK)
+    config_file = Path(os.environ["DISPATCH_HOOKS_DIRS"].split("\n")[0], "config.toml")
+    config_file.write_text("ask_seconds = 0\n" + config_file.read_text())
+    (folder,) = lab.dispatch("patient")
+    lab.wait(folder, "parked")
+    # what steer.answer does before it is killed
+    tasks.activate(folder)
+    questions.answer(folder, 1, "red", "typed", 0)
+    recover.recover(env())
+    assert lab.wait(folder, "finished")["summary"] == "told red later"

@@ -155,7 +155,7 @@ def _enumerated(item: Item, place: int) -> bool:
 
 def _by_itself(item: Item, place: int, behind: int) -> bool:
     """Is the name, with directives behind it, a sentence of its own: "…. sonnet in a worktree. …"?"""
-    while item.taken(behind) and not item.words[behind - 1].after:
+    while item.taken(behind) and item.words[behind - 1].after in ("", ","):
         behind += 1
     opened = set(item.words[place - 1].after + item.words[place].before)
     return bool(opened & set(".;!?(\n") and set(item.words[behind - 1].after) & set(".;!)\n"))
