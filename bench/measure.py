@@ -85,9 +85,9 @@ def percentile(values: list[float], share: float) -> float:
     return sorted(values)[math.ceil(len(values) * share) - 1]
 
 
-def until(true: Callable[[], object], why: str, timeout: float = 30.0) -> None:
+def until(true: Callable[[], object], why: str | Callable[[], str], timeout: float = 30.0) -> None:
     end = time.monotonic() + timeout
     while not true():
         if time.monotonic() > end:
-            raise TimeoutError(f"{why}: not within {timeout:.0f} s")
+            raise TimeoutError(f"{why() if callable(why) else why}: not within {timeout:.0f} s")
         time.sleep(0.01)

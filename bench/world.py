@@ -173,9 +173,14 @@ class World:
             worker.leave_none(worker.mark(folder, tasks.status(folder)["run"]))
         self.settle()
 
+    def log(self) -> str:
+        """What the supervisors of tasks that should be over have to say."""
+        found = [(folder, tasks.status(folder)) for folder in tasks.active()]
+        return "\n".join(f"{status}\n{Path(folder, 'supervisor.log').read_text()}" for folder, status in found)
+
     def settle(self) -> None:
         """Until no supervisor is left."""
-        measure.until(lambda: not tasks.active(), self.log())
+        measure.until(lambda: not tasks.active(), self.log)
         runs = Path(self.dirs.runtime, "runs")
         measure.until(lambda: not any(files.held(str(lock)) for lock in runs.glob("*/lock")), "supervisors go on")
 

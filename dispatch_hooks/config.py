@@ -75,16 +75,46 @@ def read(source: str) -> tuple[dict, str | None]:
     return ({}, f"{source}: {wrong}") if wrong else (found, None)
 
 
+ONE_OF = {"permissions": ("ask", "auto"), "wake": ("off", "questions", "needed", "all")}
+OWN_PERMISSIONS = ("ask", "auto", "bypass")
+LEAST = {"max_parallel": 1, "ask_seconds": 0, "keep_days": 0, "check_seconds": 1}
+ENTRIES = {
+    "models": {"backend": str, "name": str},
+    "aliases": {"model": str, "prompt": str},
+    "backends": {"command": list, "program": str},
+}
+
+
 def _wrong(found: dict) -> str:
-    """What would break a reader of the dict, in words; the finer check is the models'."""
-    for key, value in found.items():
-        if key in DEFAULTS and not isinstance(value, type(DEFAULTS[key])):
+    """What would break a reader of the dict, in words; a key that means nothing is the models' to find."""
+    for key, value in ((key, found[key]) for key in DEFAULTS if key in found):
+        if type(value) is not type(DEFAULTS[key]):
             return f"{key} should be a {type(DEFAULTS[key]).__name__}, it is {value!r}"
-        if key in ("models", "aliases", "backends"):
-            for name, entry in value.items():
-                if not isinstance(entry, dict):
-                    return f"{key}.{name} should be a table, it is {entry!r}"
+        if value not in ONE_OF.get(key, [value]):
+            return f"{key} should be one of {', '.join(ONE_OF[key])}, it is {value!r}"
+        if key in LEAST and value < LEAST[key]:
+            return f"{key} should be {LEAST[key]} or more, it is {value!r}"
+        for name, entry in value.items() if key in ENTRIES else ():
+            if wrong := _wrong_entry(key, name, entry):
+                return wrong
+    drop = found.get("env", {}).get("drop", [])
+    return "" if _strings(drop) else f"env.drop should be a list of names, it is {drop!r}"
+
+
+def _wrong_entry(key: str, name: str, entry: object) -> str:
+    if not isinstance(entry, dict):
+        return f"{key}.{name} should be a table, it is {entry!r}"
+    if entry.get("permissions", "ask") not in OWN_PERMISSIONS:
+        return f"{key}.{name}.permissions should be one of {', '.join(OWN_PERMISSIONS)}, it is {entry['permissions']!r}"
+    for inner, kind in ENTRIES[key].items():
+        value = entry.get(inner, kind(" "))
+        if not isinstance(value, kind) or (kind is list and not (value and _strings(value))):
+            return f"{key}.{name}.{inner} should be a {kind.__name__}, it is {value!r}"
     return ""
+
+
+def _strings(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 FIRST = """\
@@ -93,7 +123,7 @@ FIRST = """\
 # The model, alias or backend of a task that names none. "claude" is Claude Code with its own default model.
 default = "{default}"
 
-# What a worker may do: ask (edit here, ask for the rest), auto (shell too), bypass (anything; never a default).
+# What a worker may do: ask (edit here, ask for the rest) or auto (shell too). bypass only on a model or alias.
 permissions = "ask"
 
 # What may wake an idle chat: off, questions, needed (questions, failures, the last finished task), all.

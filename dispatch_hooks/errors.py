@@ -33,11 +33,13 @@ def _usage(error) -> int:
 def _fault(error: Exception) -> int:
     """A fault of ours is logged as a bug report that is ready to send."""
     import platform
+    import time
     import traceback
 
     from dispatch_hooks import __version__, paths
 
-    report = f"dispatch-hooks {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
+    where = f"Python {platform.python_version()}, {platform.platform()}"
+    report = f"{time.strftime('%Y-%m-%d %H:%M:%S')} dispatch-hooks {__version__}, {where}\n"
     report += f"command: {' '.join(sys.argv[1:2])}\n\n{traceback.format_exc()}"
     path = _keep(report, paths.log_file())
     print(f"dispatch-hooks: a fault of ours: {type(error).__name__}: {error}\n  the report is {path}", file=sys.stderr)

@@ -91,6 +91,15 @@ def read_json(path: str) -> dict | None:
     return value if isinstance(value, dict) else None
 
 
+def differs(path: str, text: str) -> bool:
+    """Whether a file does not hold exactly this text."""
+    try:
+        with open(path, encoding="utf-8") as f:
+            return f.read() != text
+    except (OSError, UnicodeDecodeError):
+        return True
+
+
 def names(folder: str) -> list[str]:
     """The records in a folder, sorted; temporary files are none."""
     try:

@@ -153,7 +153,9 @@ class Status(Ours):
     supervisor: Identity | None = None
     worker: Identity | None = None
     backend: str = ""
-    model: str = ""
+    who: str = Field("", description="The alias, model or backend that runs it, as people read it.")
+    changed: dict[str, Any] | None = Field(None, description="What a retry changed of the task: its model, say.")
+    cost_before: float = Field(0, ge=0, description="What its earlier conversations cost, in dollars.")
     session: str | None = Field(None, description="The worker CLI's own session, which a later run resumes.")
     ticked: int = Field(0, ge=0)
     items: int = Field(0, ge=0)
@@ -192,7 +194,6 @@ class Answer(Ours):
 class Retry(Ours):
     """An order to start again in a new conversation, with another model perhaps."""
 
-    changed: Literal[True]
     model: str = Field(ABSENT)
     alias: str = Field(ABSENT)
     alias_prompt: str = Field(ABSENT)

@@ -78,7 +78,7 @@ def _event(folder: str, task: dict, status: dict) -> dict:
         "project": task["project"],
         "chat": task["chat"],
         "run": status["run"],
-        "model": task["alias"] or task["model"] or task["backend"],
+        "model": status.get("who") or task["alias"] or task["model"] or task["backend"],
     }
 
 

@@ -39,13 +39,17 @@ def installed() -> Dirs | None:
 
 
 def default() -> Dirs:
+    import tempfile
     import warnings
 
     import platformdirs
 
     found = platformdirs.PlatformDirs("dispatch-hooks", appauthor=False)
-    with warnings.catch_warnings(action="ignore"):  # no XDG_RUNTIME_DIR: its stand-in is as good, we check the owner
-        return Dirs(found.user_config_dir, found.user_state_dir, found.user_runtime_dir, found.user_data_dir)
+    with warnings.catch_warnings(action="ignore"):  # about a machine without XDG_RUNTIME_DIR
+        runtime = found.user_runtime_dir
+    if os.path.dirname(runtime).startswith(tempfile.gettempdir()) and "XDG_RUNTIME_DIR" not in os.environ:
+        runtime = os.path.join(found.user_state_dir, "runtime")  # anybody could make a folder of that name first
+    return Dirs(found.user_config_dir, found.user_state_dir, runtime, found.user_data_dir)
 
 
 def config_file() -> str:

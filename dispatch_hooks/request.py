@@ -48,10 +48,11 @@ def parse(prompt: str, vocabulary: dict, taken=()) -> dict:
     text = prompt[:LIMIT].rstrip()
     more = prompt[len(text) :]
     body = _slash(text)
+    if body is None and "dispatch" not in text.lower():
+        return _no("it does not speak of dispatching")
+    vocabulary = {**vocabulary, "tasks": {task.lower(): task for task in vocabulary.get("tasks", ())}}
     if body is not None:
         return _slashed(body, more, vocabulary, taken)
-    if "dispatch" not in text.lower():
-        return _no("it does not speak of dispatching")
     return _spoken(text, more, vocabulary, taken)
 
 
@@ -172,10 +173,9 @@ def _tasks(items: list[dict], vocabulary: dict, taken) -> list[dict]:
 
 def _awaited(item: dict, by_number: dict, vocabulary: dict) -> list[str]:
     """The ids behind the words after "after": known tasks, or numbers of the same list."""
-    known = {task.lower(): task for task in vocabulary.get("tasks", ())}
     group = item["number"][0]
     numbered = {str(number): name for (place, number), name in by_number.items() if place == group}
-    found = [known.get(word) or numbered.get(word.lstrip("0")) for word in item.get("after", [])]
+    found = [vocabulary["tasks"].get(word) or numbered.get(word.lstrip("0")) for word in item.get("after", [])]
     return [name for name in dict.fromkeys(found) if name and name != item["id"]]
 
 

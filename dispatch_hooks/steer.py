@@ -62,7 +62,7 @@ def retry(folder: str, change: dict, by: str, env: dict) -> None:
         questions.answer(folder, question["n"], "(started again)", by, time.time())
     path = os.path.join(folder, "notes")
     n = len(files.names(path)) + 1
-    note = {"n": n, "text": "", "by": by, "at": time.time(), "retry": {"changed": True, **change}}
+    note = {"n": n, "text": "", "by": by, "at": time.time(), "retry": change}
     if not files.create_json(os.path.join(path, f"{n:03}.json"), note):
         raise FatalError("somebody else spoke to it at this moment; try again")
     wake(folder, env)

@@ -61,10 +61,10 @@ class Run:
     def __init__(self, folder: str, task: dict, status: dict, inputs: dict | None) -> None:
         self.folder, self.task, self.inputs = folder, dict(task), inputs
         self.config = config.load()
-        self._follow_orders()
-        self.backend = backends.get(self.task["backend"])
         self.status = {**status, "run": status["run"] + 1, "state": "running", "why": "", "ended": None}
         self.status.setdefault("taken", {"answers": [], "notes": []})
+        self._follow_orders()
+        self.backend = backends.get(self.task["backend"])
         self.mark = worker.mark(folder, self.status["run"])
         self.asks: dict[str, dict] = {}
         self.end: dict = {}
@@ -76,11 +76,11 @@ class Run:
         self.changed: set[str] = set(status.get("files") or [])
 
     def _follow_orders(self) -> None:
-        """A retry may name another model, and always starts a new conversation."""
-        orders = [n for n in (self.inputs or {}).get("notes", []) if n.get("retry")]
+        """A retry may name another model, which then stays, and always starts a new conversation."""
+        orders = [note["retry"] for note in (self.inputs or {}).get("notes", []) if "retry" in note]
         self.anew = bool(orders)
-        for order in orders:
-            self.task.update(order["retry"])
+        self.status["changed"] = {**(self.status.get("changed") or {}), **(orders[-1] if orders else {})}
+        self.task.update(self.status["changed"])
 
     # the route
 
@@ -89,18 +89,23 @@ class Run:
             self._start()
         except OSError as error:
             self.end["error"] = f"cannot start {error.filename or 'the worker'}: {error.strerror}"
-            self._close(time.time())
-            return
-        try:
-            while not self._over():
-                self._wait()
-                self.step(time.time())
-        except Exception as error:  # a fault of ours ends the run, and says so
-            import traceback
-
-            traceback.print_exc()
-            self.end["error"] = f"a fault of its supervisor: {type(error).__name__}: {error}"
+        except Exception as error:
+            self._own_fault(error)
+        else:
+            try:
+                while not self._over():
+                    self._wait()
+                    self.step(time.time())
+            except Exception as error:
+                self._own_fault(error)
         self._close(time.time())
+
+    def _own_fault(self, error: Exception) -> None:
+        """A fault of ours ends the run, and says so; without a record it would be started again and again."""
+        import traceback
+
+        traceback.print_exc()
+        self.end["error"] = f"a fault of its supervisor: {type(error).__name__}: {error}"
 
     def step(self, now: float) -> None:
         self._hear_worker(now)
@@ -128,7 +133,7 @@ class Run:
     def _run(self) -> dict:
         resume = bool(self.status.get("session")) and not self.anew and not self.backend.ends_by_itself
         if not resume:
-            self.status["session"] = _uuid()
+            self.status.update(session=_uuid(), cost_before=self.status.get("cost_usd") or 0)
         return {
             "n": self.status["run"],
             "prompt": self._prompt(resume),
@@ -157,7 +162,7 @@ class Run:
             supervisor=processes.identity(os.getpid()),
             worker=processes.identity(self.worker.pid),
             backend=self.task["backend"],
-            model=self.task["model"],
+            who=self.task["alias"] or self.task["model"] or self.task["backend"],
         )
         self._take()
         self._save()
@@ -210,7 +215,7 @@ class Run:
 
     def _on_usage(self, event: dict, now: float) -> None:
         if event["cost_usd"] is not None:
-            self.status["cost_usd"] = event["cost_usd"]
+            self.status["cost_usd"] = self.status["cost_before"] + event["cost_usd"]
         self.status["tokens"] = (self.status.get("tokens") or 0) + (event["tokens"] or 0)
 
     def _on_background(self, event: dict, now: float) -> None:
@@ -314,7 +319,7 @@ class Run:
             self._heard("answers", n)
 
     def _pass_note(self, note: dict, now: float) -> None:
-        if note.get("retry"):
+        if "retry" in note:
             self._stop("error", "started again", now)
             return
         words = self.backend.note(f"The person says: {note['text']}")

@@ -231,3 +231,16 @@ def test_an_answer_that_nobody_was_woken_for_is_found_by_recover(lab):
     questions.answer(folder, 1, "red", "typed", 0)
     recover.recover(env())
     assert lab.wait(folder, "finished")["summary"] == "told red later"
+
+
+def test_a_retry_with_another_backend_goes_on_from_what_is_ticked_and_the_change_stays(lab):
+    lab.script("weak", "exit 1")
+    lab.script("strong", 'case $prompt in *"An earlier worker had this task"*) said=again;; esac\n' + TICK)
+    (folder,) = lab.dispatch("weak")
+    lab.wait(folder, "failed")
+    steer.retry(folder, {"backend": "strong", "model": "", "alias": "", "alias_prompt": ""}, "terminal", env())
+    status = lab.wait(folder, "finished")
+    assert (status["who"], status["summary"], status["run"]) == ("strong", "again", 2)
+    steer.tell(folder, "one more thing", "typed", env())
+    wait_until(lambda: tasks.status(folder)["run"] == 3)
+    assert lab.wait(folder, "finished")["who"] == "strong"

@@ -8,7 +8,7 @@ import time
 
 import typer
 
-from dispatch_hooks import config, files, inbox, overview, paths, recover, tasks
+from dispatch_hooks import authority, config, files, inbox, overview, paths, recover, tasks
 from dispatch_hooks.commands import find, task_ids
 from dispatch_hooks.errors import FatalError
 
@@ -22,6 +22,7 @@ def clean(
 
     Example: dispatch-hooks clean --days 7 --dry-run
     """
+    authority.refuse_worker(dict(os.environ), "remove tasks")
     recover.recover(dict(os.environ))
     keep = config.load()["keep_days"] if days is None else days
     chosen = [find(name) for name in names] if names else old(time.time() - keep * 86400)

@@ -6,7 +6,7 @@ import os
 
 import typer
 
-from dispatch_hooks import files, overview, tasks
+from dispatch_hooks import authority, files, overview, tasks
 from dispatch_hooks.errors import FatalError
 
 
@@ -18,6 +18,7 @@ def relink(
 
     Example: dispatch-hooks relink ~/old/place ~/new/place
     """
+    authority.refuse_worker(dict(os.environ), "move a project's tasks")
     old, new = os.path.abspath(old), tasks.project_of(os.path.abspath(new))
     if not os.path.isdir(new):
         raise FatalError(f"there is no folder {new}; name the one where the project is now")

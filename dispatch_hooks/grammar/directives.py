@@ -132,7 +132,7 @@ def _task(found: list[Word], place: int, item: Item) -> tuple | None:
     """A task that an item can wait for: a known one, or the number of another item."""
     name = found[place].low.removeprefix("#")
     number = name.isdecimal() and name.isascii() and len(name) < 4 and int(name) in item.numbers
-    return (place + 1, name) if number or name in item.tasks else None
+    return (place + 1, name) if number or name in item.vocabulary.get("tasks", ()) else None
 
 
 def _done(found: list[Word], place: int) -> tuple | None:

@@ -22,7 +22,6 @@ class Item:
         self.text, masked = _joined(text[:READ], quoted.mask(text[:READ], vocabulary))
         self.words = words(masked)
         self.vocabulary, self.numbers = vocabulary, numbers
-        self.tasks = {task.lower() for task in vocabulary.get("tasks", ())}
         self.found: dict = {}
         self.spans: list[tuple[int, int]] = []
 
@@ -46,7 +45,7 @@ class Item:
 
 
 def _joined(text: str, masked: str) -> tuple[str, str]:
-    """The text and its masked twin with wrapped lines joined; where paragraphs, blocks and nested items end, they do."""
+    """The text and its masked twin with wrapped lines joined; the ends of paragraphs, blocks and items stay."""
     found, hidden, place, apart = [], [], 0, False
     for line in masked.split("\n"):
         bare = line.strip()

@@ -5,7 +5,22 @@ Only a hook that its own host ran may speak for the person: a worker that forges
 
 from __future__ import annotations
 
-from dispatch_hooks import authority, config, control, digest, dispatch, hosts, questions, request, steer, tasks
+import os
+
+from dispatch_hooks import (
+    authority,
+    config,
+    control,
+    digest,
+    dispatch,
+    files,
+    hosts,
+    paths,
+    questions,
+    request,
+    steer,
+    tasks,
+)
 from dispatch_hooks.errors import FatalError
 from dispatch_hooks.host import log
 
@@ -122,4 +137,10 @@ def _command(name: str, host: dict) -> str:
 
 
 def _broken(settings: dict) -> str:
-    return f"\nYour configuration is not in force: {settings['broken']}" if settings["broken"] else ""
+    """A broken configuration, told once for each way of being broken."""
+    fault = settings["broken"]
+    told = os.path.join(paths.dirs().state, "config-fault")
+    if not fault or not files.differs(told, fault):
+        return ""
+    files.write(told, fault)
+    return f"\nYour configuration is not in force, the defaults are: {fault}"
