@@ -144,8 +144,8 @@ def end_handle(pid: int) -> int | None:
         return None
 
 
-def detach(argv: list[str], env: dict, cwd: str, log: str) -> None:
-    """Starts a process that outlives its starter, whoever kills that and however.
+def detach(act, log: str) -> None:
+    """Has act() done by a process that outlives its starter, whoever kills that and however; it writes to the log.
 
     Claude Code kills a hook's whole tree by ancestry, sessions and groups or not; only a process whose parent
     has gone (two forks) survives (measured, docs/claude-code.md).
@@ -159,11 +159,13 @@ def detach(argv: list[str], env: dict, cwd: str, log: str) -> None:
         if os.fork():
             os._exit(0)
         _quiet(log)
-        os.chdir(cwd)
-        os.execve(argv[0], argv, env)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            os.write(2, f"cannot start {argv[0]}: {error}\n".encode())
+        os.chdir("/")
+        act()
+        os._exit(0)
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
     finally:
         os._exit(127)
 

@@ -63,8 +63,11 @@ def _no(reason: str, command: str | None = None) -> dict:
 def _slash(text: str) -> str | None:
     """What follows /dispatch, None for any other text."""
     for name in SLASH:
-        if text[: len(name)].lower() == name and (not text[len(name) :] or text[len(name)].isspace()):
-            return text[len(name) :].strip()
+        rest = text[len(name) :]
+        if text[: len(name)].lower() == name and (not rest or rest[0].isspace()):
+            body = rest.lstrip()
+            line = rest[: len(rest) - len(body)].rpartition("\n")
+            return (line[1] and line[2]) + body.rstrip()  # the indentation of a line of its own may be a list's
     return None
 
 
@@ -72,7 +75,7 @@ def _slashed(body: str, more: str, vocabulary: dict, taken) -> dict:
     words = body.rstrip("?.!").lower().split(None, 3)
     if not more and (not words or (words[0] in COMMANDS and words[1:] in ([], ["show"], ["path"], ["list"]))):
         return _no("it asks about dispatch itself", words[0] if words else "")
-    if not body or _names_no_task(body):
+    if not words or _names_no_task(body):
         return _no("it names a task that there is not")
     from dispatch_hooks.grammar import compose
 
@@ -98,7 +101,7 @@ def _parts(body: str) -> list[str]:
             found[-1].append(line)
         else:
             found.append([again])
-    return [part for part in ("\n".join(lines).strip() for lines in found) if part]
+    return [part for part in ("\n".join(lines).rstrip() for lines in found) if part]
 
 
 def _spoken(text: str, more: str, vocabulary: dict, taken) -> dict:

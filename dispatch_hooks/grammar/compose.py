@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from dispatch_hooks.grammar import directives, lists, quoted, sentences
-from dispatch_hooks.grammar.words import flat, match, words
+from dispatch_hooks.grammar.words import Word, closes, flat, match, words
 
 PLAN = (
     "steps|checklist|sequentially",
@@ -18,10 +18,9 @@ PLAN = (
 """Phrases before a list that make it the plan of one task."""
 
 FILLER = frozenset(
-    "do these this the following below list tasks task items things all of them please in parallel at same time "
-    "for me and to with it now work on handle".split()
+    "do these this the following below list tasks task items things all of them please in parallel at same time for me and to with it now work on handle order steps step checklist one by worker agent single as a an sequentially".split()
 )
-"""An introduction of such words says nothing that the workers should know."""
+"""Such words alone say nothing that the workers should know, nor what is to be done."""
 
 SPACE = re.compile(r"\s*")
 
@@ -64,7 +63,10 @@ def group(body: str, masked: str, name: dict, workers: int, vocabulary: dict) ->
 def _single(body: str, steps: list[dict], opening: dict, said: dict) -> dict:
     """The request of one task, whose list, if it has one, is its plan."""
     plan = [" ".join(step["text"].split()) for step in steps]
-    item = {"number": 1, "text": body.strip(), "plan": plan, "title": opening.get("title", "")}
+    title = opening.get("title", "")
+    if plan and is_filler(title):
+        title = directives.read(plan[0], {}, names="")["title"]
+    item = {"number": 1, "text": body.strip(), "plan": plan, "title": title}
     return {"items": [item], "said": said, "context": "", "listed": False}
 
 
@@ -74,8 +76,11 @@ def _fields(said: dict) -> dict:
 
 def _known(before: str, title: str) -> str:
     """What of an introduction the workers should read: nothing where it only names a model or points at the list."""
-    low = [word.low for word in words(title)]
-    return "" if FILLER.issuperset(low) else before.strip().rstrip(":").rstrip()
+    return "" if is_filler(title) else before.strip().rstrip(":").rstrip()
+
+
+def is_filler(title: str) -> bool:
+    return FILLER.issuperset(word.low for word in words(title))
 
 
 def is_plan(before: str, workers: int) -> bool:
@@ -83,7 +88,12 @@ def is_plan(before: str, workers: int) -> bool:
     found = words(before[-400:])
     if any(word.low == "each" for word in found):
         return False
-    return workers == 1 or any(match(found, n, phrase, {}) for n in range(len(found)) for phrase in PLAN)
+    return workers == 1 or any(_plan(found, n) for n in range(len(found)))
+
+
+def _plan(found: list[Word], place: int) -> bool:
+    ordered = match(found, place, "in order", {}) is not None and closes(found, place + 2)
+    return ordered or any(match(found, place, phrase, {}) for phrase in PLAN)
 
 
 def join(*texts: str) -> str:
@@ -119,8 +129,9 @@ def _own(text: str, masked: str, begin: dict, end: int, vocabulary: dict) -> dic
     if not says(text[first:end]):
         return None
     found = group(text[first:end], masked[first:end], begin["name"] or {}, begin["workers"], vocabulary)
-    said = found["listed"] or directives.read(text[first:end], vocabulary, names="clear")["title"]
-    return found if said else None
+    if found["listed"] or found["items"][0]["plan"]:
+        return found
+    return None if is_filler(directives.read(text[first:end], vocabulary, names="clear")["title"]) else found
 
 
 def says(text: str) -> bool:

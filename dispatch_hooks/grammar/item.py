@@ -24,14 +24,16 @@ class Item:
         self.vocabulary, self.numbers = vocabulary, numbers
         self.found: dict = {}
         self.spans: list[tuple[int, int]] = []
+        self._taken: set[int] = set()
 
     def take(self, first: int, behind: int, **found) -> None:
         """Notes a directive: its words leave the title."""
         self.spans.append((first, behind))
+        self._taken.update(range(first, behind))
         self.found.update(found)
 
     def taken(self, place: int) -> bool:
-        return any(first <= place < behind for first, behind in self.spans)
+        return place in self._taken
 
     def as_typed(self, word: Word) -> str:
         """The word with its capitals."""

@@ -31,8 +31,8 @@ SUBORDINATE = frozenset("while since because as given considering before althoug
 PREPOSITIONS = frozenset("in on at during upon by per inside within from under over".split())
 
 HOST = frozenset(
-    "what how why when where which who whose is are does do did should can could would will explain i'd i'll "
-    "you what's how's where's who's let's lets".split()
+    "what how why when where which who whose is are does do did should can could would will explain i'd you "
+    "what's how's where's who's let's lets".split()
 )
 """A sentence that begins so wants something of the host model."""
 
@@ -63,16 +63,16 @@ def orders(lead: str) -> bool:
 
 def _before(low: list[str]) -> tuple[list[str], str]:
     """(the words without politeness and joints at their end, the strongest joint there: a comma, a word, "")."""
-    joint = ""
+    joint, low = "", list(low)
     while low:
         if low[-1] == ":":
             return (low, "") if impolite(low[:-1]) else ([], "")
         if low[-1] in JOINTS:
             joint = "," if joint == "," or low[-1] in ",;–—-" else low[-1]
-        shorter = low[:-1] if low[-1] in JOINTS else impolite(low)
-        if len(shorter) == len(low):
+        count = 1 if low[-1] in JOINTS else polite_end(low)
+        if not count:
             break
-        low = shorter
+        del low[-count:]
     return low, joint
 
 
@@ -80,10 +80,10 @@ def without_tail(masked: str, start: int, end: int) -> int:
     """Where the words of a stretch end when politeness and joints at its end do not count."""
     found = words(masked, start, end)
     while found:
-        count = polite_end([word.low for word in found])
+        count = polite_end([word.low for word in found[-5:]])
         if not count and found[-1].low not in JOINTS:
             return found[-1].end
-        found = found[: -(count or 1)]
+        del found[-(count or 1) :]
     return start
 
 
@@ -112,12 +112,12 @@ def _split(low: list[str]) -> list[list[str]]:
 
 def _head(clause: list[str]) -> str:
     """The first word that is not politeness."""
-    while len(clause) > 1:
-        count = polite_start(clause)
-        if not count or count == len(clause):
+    first = 0
+    while count := polite_start(clause[first : first + 5]):
+        if first + count >= len(clause):
             break
-        clause = clause[count:]
-    return clause[0]
+        first += count
+    return clause[first]
 
 
 # the words around a request

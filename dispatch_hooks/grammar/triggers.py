@@ -136,7 +136,8 @@ def _ends(before: str) -> bool:
     line = before[before.rfind("\n") + 1 :].rstrip()
     if not line or line[-1] in ".!?;:,\0":
         return True
-    return len(line) < 60 and line.split()[-1].lower() not in UNFINISHED
+    *before, last = line.lower().split()
+    return len(line) < 60 and last not in UNFINISHED and (bool(before) or last not in VERBS)
 
 
 def _introduced(masked: str, start: int) -> bool:

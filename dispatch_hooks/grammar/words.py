@@ -46,6 +46,9 @@ POLITE = frozenset(
 """Words before an order that leave it one."""
 
 
+MARKS = 8
+"""Marks behind a word that are kept."""
+
 SOLID = re.compile(r"\S+")
 
 
@@ -62,7 +65,7 @@ class Word:
         bare = text.lstrip(OPENING + EMPHASIS)
         self.before = text[: len(text) - len(bare)].strip(EMPHASIS)
         core = bare.rstrip(CLOSING + EMPHASIS + ("" if "[" in bare else "]"))
-        self.after = bare[len(core) :].strip(EMPHASIS)
+        self.after = bare[len(core) :][:MARKS].strip(EMPHASIS)
         self.low = core.lower().replace("’", "'")
         self.capital = core[:1].isupper()
         self.start = start + len(text) - len(bare)
@@ -75,7 +78,7 @@ def words(text: str, start: int = 0, stop: int | None = None) -> list[Word]:
     for m in SOLID.finditer(text, start, len(text) if stop is None else stop):
         word = Word(m[0], m.start())
         if m[0] in DASHES or not word.low:
-            if found:
+            if found and len(found[-1].after) < MARKS:
                 found[-1].after += m[0]
             continue
         if found and "\n" in text[found[-1].end : m.start()]:
@@ -106,16 +109,14 @@ def closes(found: list[Word], place: int) -> bool:
 
 def ends(found: list[Word], place: int) -> bool:
     """Does a clause end before this place, by a mark or by "and" or "but"?"""
-    return closes(found, place) and (place >= len(found) or found[place].low not in PARTING - JOINING)
+    return place >= len(found) or bool(found[place - 1].after or found[place].before) or found[place].low in JOINING
 
 
 def impolite(low: list[str]) -> list[str]:
     """The words without the polite ones at their end."""
-    while low:
-        count = polite_end(low)
-        if not count:
-            break
-        low = low[:-count]
+    low = list(low)
+    while count := polite_end(low):
+        del low[-count:]
     return low
 
 
