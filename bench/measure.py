@@ -35,7 +35,7 @@ class Row(NamedTuple):
 
 
 def start(argv: list[str], env: dict[str, str], out: int = -1, err: int = -1) -> tuple[int, int]:
-    """Starts a process as cheaply as a host can: (its pid, the pipe to its stdin). Output goes nowhere, or to a file."""
+    """Starts a process as cheaply as a host can: (its pid, the pipe to its stdin). Output goes nowhere or to files."""
     theirs, ours = os.pipe()
     null = os.open(os.devnull, os.O_WRONLY)
     standard = [(0, theirs), (1, null if out < 0 else out), (2, null if err < 0 else err)]

@@ -83,7 +83,7 @@ def done(argv: list, cwd: Path = CHECKOUT) -> bool:
 
 def monitor(world: World) -> Iterator[Row]:
     """Many monitors that began at different moments, one piece of news."""
-    news, pids, begun = world.root / "news", {}, time.perf_counter()
+    news, pids = world.root / "news", {}
     for _ in range(MONITORS):
         pid, pipe = measure.start(["/bin/sh", "-c", MONITOR.format(news=news)], world.env)
         os.close(pipe)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 
-from dispatch_hooks import files
+from dispatch_hooks import files, tasks
 
 YES = ("yes", "y", "yep", "allow", "ok", "okay", "sure", "go ahead", "approve", "approved", "allowed")
 
@@ -30,6 +30,7 @@ def add(folder: str, question: dict) -> dict:
     n = max((q["n"] for q in _all(folder, "questions")), default=0) + 1
     question = {**question, "n": n}
     files.write_json(_path(folder, "questions", n), question)
+    tasks.note_asking(folder)
     return question
 
 

@@ -50,15 +50,16 @@ def groups(dirs: Dirs) -> dict[str, dict]:
         "SessionStart": {"hooks": hooks("session-start", 30, watch="")},
         "UserPromptSubmit": {"hooks": hooks("prompt", 30, watch="")},
         "Stop": {"hooks": hooks("stop", 30, marker="news", watch="tasks")},
-        "Notification": {"matcher": "idle_prompt", "hooks": hooks("notification", 10, marker="tasks")},
-        "SessionEnd": {"hooks": hooks("session-end", 10, marker="tasks")},
+        "Notification": {"matcher": "idle_prompt", "hooks": hooks("notification", 10, marker="asks news")},
+        "SessionEnd": {"hooks": hooks("session-end", 10, marker="news")},
     }
 
 
 def _command(dirs: Dirs, word: str, marker: str) -> str:
-    """Runs the gate, where `marker` (if any) is in the running host's folder: an idle event costs one sh."""
+    """Runs the gate, always or where a marker of `marker` is in the host's folder: an idle event costs one sh."""
     script, host = shlex.quote(gate_file(dirs)), shlex.quote(os.path.join(dirs.runtime, "hosts"))
-    first = f'[ -e {host}/"$CLAUDE_PID"/{marker} ] || exit 0; ' if marker else ""
+    tests = [f'[ -e {host}/"$CLAUDE_PID"/{name} ] || ' for name in marker.split()]
+    first = f"{''.join(tests)}exit 0; " if tests else ""
     run = f"[ -f {script} ] && sh {script} {word}"
     end = f"; [ $? = {WAKE} ] && exit 2" if word.startswith("watch-") else " 2>/dev/null"
     return f"{first}{run}{end}; exit 0 {MARK}"

@@ -104,13 +104,18 @@ def wake(folder: str, env: dict) -> None:
 
 def asking(project: str) -> list[tuple[str, dict]]:
     """(task folder, question) of every open question in a project, the oldest first."""
-    found = [(tasks.folder(project, task), q) for task in tasks.ids(project) for q in _open(project, task)]
+    found = [(folder, question) for folder in tasks.asking(project) for question in _open(folder)]
     return sorted(found, key=lambda pair: pair[1]["asked"])
 
 
-def _open(project: str, task: str) -> list[dict]:
-    folder = tasks.folder(project, task)
-    return [] if tasks.status(folder)["state"] == "cancelled" else questions.waiting(folder)
+def _open(folder: str) -> list[dict]:
+    """A task's open questions; one without any goes off the list, and on again if it asked at this moment."""
+    found = questions.waiting(folder) if tasks.status(folder)["state"] != "cancelled" else []
+    if not found:
+        tasks.forget_asking(folder)
+        if questions.waiting(folder):
+            tasks.note_asking(folder)
+    return found
 
 
 def state(folder: str) -> str:

@@ -6,6 +6,7 @@
                                        questions/ answers/ notes/    dispatch_hooks.questions
                                        events.jsonl   what the worker's CLI said, as it came
     <state>/active/<name>~<id>                        the active list: a line with the task's folder
+    <state>/asking/<name>~<id>                        the tasks that ask, so that nobody looks through all of them
     <runtime>/runs/<name>~<id>/{lock,bell}            held and heard by the supervisor
     <project>/.dispatch/tasks/<id>/                   plan.md, output.md, context.md, worker.log, ipc/
 """
@@ -160,6 +161,25 @@ def active() -> list[str]:
         project, _, task = name.partition("~")
         found.append(os.path.join(paths.dirs().state, "projects", project, "tasks", task))
     return found
+
+
+def note_asking(folder: str) -> None:
+    """Puts a task on the list of those that ask; who reads the list takes off what asks no more."""
+    files.touch(os.path.join(_asking(), key(folder)))
+
+
+def forget_asking(folder: str) -> None:
+    files.remove(os.path.join(_asking(), key(folder)))
+
+
+def asking(project: str) -> list[str]:
+    """The folders of the project's tasks that ask, or did when somebody last looked."""
+    mark = f"{project_name(project)}~"
+    return [folder(project, name.removeprefix(mark)) for name in files.names(_asking()) if name.startswith(mark)]
+
+
+def _asking() -> str:
+    return os.path.join(paths.dirs().state, "asking")
 
 
 def outstanding_file() -> str:

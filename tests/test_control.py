@@ -216,10 +216,11 @@ def test_nothing_that_the_machine_says_is_a_control_word(machine):
 
 
 PIECES = st.sampled_from(
-    "answer tell show cancel stop retry status @ /dispatch dispatch api-docs security-audit no-such-task to that with opus : , "
-    "#2 yes . ? ! please the \n é".split(" ")
+    "answer tell show cancel stop retry status @ /dispatch dispatch api-docs security-audit no-such-task to that "
+    "with opus : , #2 yes . ? ! please the \n é".split(" ")
 )
-TEXTS = st.one_of(st.text(), st.lists(st.tuples(PIECES, st.sampled_from([" ", " ", "", "\n"])).map("".join)).map("".join))
+GAPS = st.sampled_from([" ", " ", "", "\n"])
+TEXTS = st.one_of(st.text(), st.lists(st.tuples(PIECES, GAPS).map("".join)).map("".join))
 
 
 @settings(max_examples=600, deadline=None)

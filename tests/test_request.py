@@ -25,6 +25,8 @@ VOCABULARY = {
 
 PROMPTS = tomllib.loads((Path(__file__).parent / "prompts.toml").read_text(encoding="utf-8"))["prompt"]
 
+REQUESTS = [label for label in PROMPTS if label["dispatch"]]
+
 FIELDS = {
     "id": str,
     "title": str,
@@ -76,20 +78,20 @@ def test_the_labels_are_many_and_differ():
     assert sum(not label["dispatch"] for label in PROMPTS) >= 200
 
 
-@pytest.mark.parametrize("label", [x for x in PROMPTS if x["dispatch"]], ids=lambda label: label["prompt"][:60])
-@pytest.mark.parametrize("before", ["<task-notification>\n", "[Request interrupted by user]\n", "\n <system-reminder>"])
+@pytest.mark.parametrize("label", REQUESTS, ids=lambda label: label["prompt"][:60])
+@pytest.mark.parametrize("before", ["<task-notification>\n", "[Request interrupted by user]\n", "\n <bash-input>"])
 def test_no_request_counts_behind_words_of_the_machine(label, before):
     assert not parse(before + label["prompt"])["dispatch"]
 
 
-SPOKEN = [x for x in PROMPTS if x["dispatch"] and x["prompt"].lower().startswith("dispatch") and "`" not in x["prompt"]]
+SPOKEN = [label for label in REQUESTS if label["prompt"].lower().startswith("dispatch") and "`" not in str(label)]
 
 
 @pytest.mark.parametrize("label", SPOKEN, ids=lambda label: label["prompt"][:60])
 def test_a_request_that_is_quoted_or_turned_round_is_none(label):
     prompt = label["prompt"]
     quoted = "\n".join(f"> {line}" for line in prompt.split("\n"))
-    turned = ("never ", "don't ", "how do I ", "if it fails, ", "he told me to ", "I would rather not ", "The docs say: ")
+    turned = ("never ", "don't ", "how do I ", "if it fails, ", "he told me to ", "I'd rather not ", "The docs say: ")
     for words in (f"```\n{prompt}\n```", quoted, *(before + prompt for before in turned)):
         found = parse(words)
         assert prompt not in [task["text"] for task in found["tasks"]]
@@ -170,9 +172,12 @@ names = {"models": ["opus"], "aliases": ["a-b"], "backends": ["claude"], "tasks"
 before = set(sys.modules)
 request.parse("review the auth module " * 100, names)
 assert "re" not in set(sys.modules) - before, "an idle prompt pays for re"
-pieces = ["dispatch ", "dispatch opus to ", "dispatch opus to x. ", "dispatch: ", "dispatch opus:\\n\\n", "- a b\\n", "1. a b\\n", "1) a ",
-    " ", "\\n", "(", '"', "`", "'a", "```\\n", "<pasted_content ", "</pre>", "/*", "\\n/*", ":\\n", ". ", ", ", "after 1, ", "a and ",
-    "use opus, ", "opus, ", "in a new git worktree ", "at most ", "\\n  - a b", "\\n\\n- dispatch opus to x", "dispatch a worker\\n", "\\0"]
+pieces = [
+    "dispatch ", "dispatch opus to ", "dispatch opus to x. ", "dispatch: ", "dispatch opus:\\n\\n", "dispatch a worker\\n",
+    "- a b\\n", "1. a b\\n", "1) a ", "\\n  - a b", "\\n\\n- dispatch opus to x", " ", "\\n", "\\0", "(", '"', "`", "'a",
+    "```\\n", "<pasted_content ", "</pre>", "/*", "\\n/*", ":\\n", ". ", ", ", "ok, ", "after 1, ", "a and ", "use opus, ",
+    "opus, ", "in a new git worktree ", "at most ",
+]
 for piece in pieces:
     for head in ("/dispatch ", "dispatch opus to ", "dispatch opus to x", "ok, ", ""):
         request.parse(head + piece * (200_000 // len(piece)) + "dispatch opus to y", names)
@@ -195,14 +200,16 @@ def test_no_prompt_is_hard_and_the_standard_library_is_enough():
 # any text
 
 PIECES = st.sampled_from(
-    "dispatch /dispatch Dispatch: opus sonnet security-reviewer codex gpt-9 a worker two agents to review write the auth "
-    "module this these with use using have and then if not please can you ? . , : ; - ( ) ` \" ' after once 1 2 3) 1. #2 is "
-    "done add-auth in own worktree from main read-only budget $2 max 40 turns 200k tokens within 30 minutes timeout 1h "
-    "directory src permissions bypass ``` > <pasted_content> </pasted_content> /* */ \0 İ ſ é 修复 … → —".split()
+    "dispatch /dispatch Dispatch: opus sonnet security-reviewer codex gpt-9 a worker two agents to review write the "
+    "auth module this these with use using have and then if not please can you ? . , : ; - ( ) ` \" ' after once 1 2 "
+    "3) 1. #2 is done add-auth in own worktree from main read-only budget $2 max 40 turns 200k tokens within 30 "
+    "minutes timeout 1h directory src permissions bypass ``` > <pasted_content> </pasted_content> /* */ \0 İ ſ é 修 "
+    "… → —".split()
 )
-GAPS = st.sampled_from([" ", " ", " ", " ", "", "\n", "\n\n", "\n- ", "\n1. ", "\n   ", "\r\n", "\t", "\u2028", "\x0b"])
+GAPS = st.sampled_from([" "] * 5 + ["", "\n", "\n\n", "\n- ", "\n1. ", "\n   ", "\r\n", "\t", "\u2028", "\x0b"])
 PHRASES = st.lists(st.tuples(PIECES, GAPS).map("".join), max_size=30).map("".join)
-TEXTS = st.one_of(st.text(), PHRASES, PHRASES.map("dispatch opus to review ".__add__), PHRASES.map("/dispatch ".__add__))
+HEADS = st.sampled_from(["", "dispatch opus to review ", "/dispatch "])
+TEXTS = st.one_of(st.text(), st.tuples(HEADS, PHRASES).map("".join))
 
 ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 

@@ -30,6 +30,10 @@ Ask me if anything is unclear."""
 
 IDS = ("security-review", "api-docs", "load-test", "accessibility-check", "release-notes")
 
+INTRODUCTION = """\
+Real here: the installed hooks, the supervisors, the watcher, all that hooks print. This program stands in for Claude
+Code and feeds them the events that it was seen to send; a script stands in for the worker's CLI."""
+
 WRAPPER = 711
 """Characters that Claude Code puts around a wake's text in its request (docs/claude-code.md)."""
 
@@ -59,22 +63,24 @@ class Play:
     # scenes
 
     def dispatch(self) -> None:
+        self.stage.note(INTRODUCTION)
         self.stage.head("You type into Claude Code")
         self.stage.typed(REQUEST)
         said = self.chat.say(REQUEST)
         self.expect(said.stop.startswith("Dispatched 5 tasks"), f"five tasks were to be dispatched: {said}")
         self.stage.answered(said)
         self.count("the dispatch", f"Operation stopped by hook: {said.stop}")
-        self.stage.note(f"No model was called, the box is free again after {said.seconds * 1000:.0f} ms. Five workers run:")
-        self.follow(lambda: bool(self.asking()), 1.0)
+        took = f"{said.seconds * 1000:.0f} ms"
+        self.stage.note(f"No model was called, the box is free again after {took}. Five workers run:")
+        self.follow(lambda: bool(self.asking()), 3.5)
 
     def question(self) -> None:
-        text = self.woken("Which OpenAPI version")
+        text = self.woken("Which OpenAPI version", "to ask")
         self.stage.head("One of them asks. Your chat is idle, so the watcher ends, which wakes it; Claude gets")
         self.stage.quote(text)
         self.stage.told(self.chat.wake(text))
         self.chat.stop(woken=True)
-        self.follow(lambda: True, 3.0)
+        self.follow(lambda: True, 4.0)
 
     def answer(self) -> None:
         words = "answer api-docs: 3.1"
@@ -99,13 +105,13 @@ class Play:
         self.chat.stop()
         self.expect(not self.undelivered(), "the end of the turn was to acknowledge the news")
         self.stage.note("The turn ends: the Stop hook acknowledges the news, so none of it comes twice.")
-        self.follow(lambda: True, 3.0)
+        self.read(5.0)
 
     def last_wake(self) -> None:
         os.close(os.open(self.box.gate, os.O_CREAT, 0o600))
         self.stage.head("api-docs goes on, now knowing what you want")
         self.follow(lambda: self.ended() == len(IDS), 0.0)
-        text = self.woken("api-docs finished")
+        text = self.woken("api-docs finished", "at the end")
         self.expect("OpenAPI 3.1" in text, f"the answer was to reach the worker: {text}")
         self.stage.head("The last one of a batch wakes the chat once; Claude gets")
         self.stage.quote(text)
@@ -117,7 +123,7 @@ class Play:
     def sum_up(self) -> None:
         self.stage.head("What ran in parallel, from the tasks' own records")
         spans = {task: self.span(task) for task in IDS}
-        lines = [[task, f"{took:.1f} s", f"{waited:.1f} s" if waited else "-"] for task, (_, took, waited) in spans.items()]
+        lines = [[task, f"{took:.1f} s", f"{waited:.1f} s"] for task, (_, took, waited) in spans.items()]
         worked = sum(took - waited for _, took, waited in spans.values())
         wall = max(begun + took for begun, took, _ in spans.values()) - min(begun for begun, _, _ in spans.values())
         self.stage.table(["task", "took", "of it waiting for you"], lines)
@@ -159,7 +165,7 @@ class Play:
             if name.endswith(".json") and os.path.basename(place) != "delivered" and name[0] != "."
         ]
 
-    def woken(self, words: str) -> str:
+    def woken(self, words: str, what: str) -> str:
         """The text of the wake, which must hold the words."""
         text = ""
         end = time.monotonic() + PATIENCE
@@ -168,7 +174,7 @@ class Play:
             time.sleep(0.02)
             text = self.chat.woken()
         self.expect(words in text, f"the wake was to tell of {words!r}: {text}")
-        self.count("a wake, with what Claude Code puts around it", text, WRAPPER)
+        self.count(f"the wake {what}, with Claude Code's words around it", text, WRAPPER)
         return text
 
     def follow(self, done: Callable[[], bool], at_least: float) -> None:

@@ -56,7 +56,13 @@ class Stage:
             yield lambda: self._changes(rows())
             return
         with Live(console=self.console, auto_refresh=False) as live:
-            yield lambda: live.update(status.table(rows(), False), refresh=True)
+            yield lambda: live.update(self._checklist(rows()), refresh=True)
+
+    @staticmethod
+    def _checklist(rows: list[dict]) -> Table:
+        out = status.table(rows, False)
+        out.expand = True  # so that only the last column is cut
+        return out
 
     def _changes(self, rows: list[dict]) -> None:
         for row in rows:

@@ -11,7 +11,10 @@ import sys
 import time
 
 WORK = {
-    "security-review": {"seconds": 2.0, "said": "Nothing secret in the code; the session cookie lacked SameSite, fixed"},
+    "security-review": {
+        "seconds": 2.0,
+        "said": "Nothing secret in the code; the session cookie lacked SameSite, fixed",
+    },
     "api-docs": {
         "seconds": 1.5,
         "said": "12 routes in OpenAPI {answer}, every example tried",

@@ -55,6 +55,7 @@ def world(root: str, now: float) -> tuple[Dirs, str]:
     files.write_json(os.path.join(folder, "status.json"), {"state": "parked", "run": 1})
     files.write_json(os.path.join(folder, "questions", "001.json"), {**asked, "n": 1, "asked": now, "run": 1})
     files.write_json(os.path.join(dirs.state, "inbox", CHAT, "new", inbox.event_name(news)), news)
+    files.touch(os.path.join(dirs.state, "asking", f"{name}~sample"))
     files.touch(os.path.join(dirs.state, "outstanding"))
     return dirs, project
 

@@ -18,7 +18,9 @@ PLAN = (
 """Phrases before a list that make it the plan of one task."""
 
 FILLER = frozenset(
-    "do these this the following below list tasks task items things all of them please in parallel at same time for me and to with it now work on handle order steps step checklist one by worker agent single as a an sequentially".split()
+    "do these this the following below list tasks task items things all of them please in parallel at same time "
+    "for me and to with it now work on handle order steps step checklist one by worker agent single as a an "
+    "sequentially".split()
 )
 """Such words alone say nothing that the workers should know, nor what is to be done."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dispatch_hooks import digest, hosts, steer, tasks
+from dispatch_hooks import digest, files, hosts, steer, tasks
 
 EVENT = "Notification"
 
@@ -15,6 +15,7 @@ def handle(event: dict, env: dict, now: float) -> dict | None:
         return None
     asking = [(tasks.read(folder)["id"], question) for folder, question in steer.asking(project)]
     if not asking:
+        files.remove(hosts.place(hosts.host_pid(env), "asks"))
         return None
     title = f"{asking[0][0]} asks" if len(asking) == 1 else f"{len(asking)} tasks ask"
     return {"terminalSequence": notify(title, asking[0][1]["text"])}

@@ -6,6 +6,7 @@ Only a hook that its own host ran may speak for the person: a worker that forges
 from __future__ import annotations
 
 import os
+import re
 
 from dispatch_hooks import (
     authority,
@@ -43,18 +44,22 @@ def answer(event: dict, token: str, host: dict, env: dict) -> str | dict | None:
 
 def _control(prompt: str, host: dict, env: dict) -> str | None:
     project = host["project"]
-    known = {task: tasks.status(tasks.folder(project, task))["state"] for task in tasks.ids(project)}
-    if not known:
-        return None
-    asking = list(dict.fromkeys(tasks.read(folder)["id"] for folder, _ in steer.asking(project)))
-    own = any((tasks.read(tasks.folder(project, task)) or {}).get("chat") in hosts.chats_of(host) for task in known)
-    found = control.parse(prompt, {"tasks": known, "asking": asking, "own": own})
+    asking = list(dict.fromkeys(os.path.basename(folder) for folder, _ in steer.asking(project)))
+    own = os.path.exists(hosts.place(host["pid"], "tasks"))
+    found = control.parse(prompt, {"tasks": _named(prompt, project), "asking": asking, "own": own})
     if found is None:
         return None
     try:
         return _DO[found["verb"]](found, host, env)
     except FatalError as error:
         return f"{error}."
+
+
+def _named(prompt: str, project: str) -> dict[str, str]:
+    """The tasks that the prompt's first words name, with their states: there may be thousands of others."""
+    words = re.findall(r"[a-z0-9]+(?:-[a-z0-9]+)*", prompt[:400].lower())[:12]
+    folders = {word: tasks.folder(project, word) for word in words}
+    return {word: tasks.status(place)["state"] for word, place in folders.items() if os.path.isdir(place)}
 
 
 def _folder(found: dict, host: dict) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dispatch_hooks import digest, hosts, inbox, tasks
+from dispatch_hooks import digest, files, hosts, inbox, tasks
 from dispatch_hooks.host import delivery
 
 EVENT = "UserPromptSubmit"
@@ -45,6 +45,7 @@ def _wake(host: dict, prompt: str, token: str) -> dict | None:
                 events = inbox.claimed(chat, wake)
                 inbox.retoken(chat, wake, token)
                 hosts.mark(host["pid"])
+                _note_asking(host, events)
                 return {"systemMessage": digest.for_person(events)}
     return None
 
@@ -53,8 +54,15 @@ def _news(host: dict, token: str, now: float) -> dict | None:
     events = delivery.take(host, token, now)
     if not events:
         return None
+    _note_asking(host, events)
     output = {"hookEventName": "UserPromptSubmit", "additionalContext": digest.for_model(events)}
     return {"systemMessage": digest.for_person(events), "hookSpecificOutput": output}
+
+
+def _note_asking(host: dict, events: list[dict]) -> None:
+    """Lets the gate pass the next idle notification on: somebody may be waiting for the person."""
+    if any(event["kind"] in ("question", "permission") for event in events):
+        files.touch(hosts.place(host["pid"], "asks"))
 
 
 def _with_context(news: dict | None, said: dict | None) -> dict | None:
