@@ -30,13 +30,13 @@ PROMISED = [
 """In this order."""
 
 
-@pytest.fixture
-def place():
-    """A short path: sockets and FIFOs do not mind, a person's eye does."""
-    with tempfile.TemporaryDirectory(prefix="dh-") as folder:
-        (Path(folder) / "home").mkdir()
-        (Path(folder) / "tmp").mkdir()
-        yield Path(folder)
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Where a home and a folder for temporary files are, both empty."""
+    folder = tmp_path_factory.mktemp("place")
+    (folder / "home").mkdir()
+    (folder / "tmp").mkdir()
+    return folder
 
 
 def run(place: Path, *args: str) -> subprocess.CompletedProcess:
@@ -59,7 +59,11 @@ def processes(place: Path) -> list[bytes]:
     return found
 
 
-def test_five_tasks_run_one_asks_and_the_news_come_back(place):
+def left(place: Path) -> list[Path]:
+    return [path for path in place.rglob("*") if path not in (place / "home", place / "tmp")]
+
+
+def test_five_tasks_run_one_asks_the_news_come_back_and_nothing_is_left(place):
     done = run(place, "--fast")
     assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
     rest = done.stdout
@@ -67,12 +71,7 @@ def test_five_tasks_run_one_asks_and_the_news_come_back(place):
         _, found, rest = rest.partition(words)
         assert found, f"{words!r} is missing, or too early, in:\n{done.stdout}"
     assert "\x1b" not in done.stdout
-
-
-def test_nothing_is_left_of_it(place):
-    run(place, "--fast")
-    assert [path for path in place.rglob("*") if path not in (place / "home", place / "tmp")] == []
-    assert processes(place) == []
+    assert (left(place), processes(place)) == ([], [])
 
 
 def test_its_events_are_the_captured_ones():
@@ -92,16 +91,20 @@ def test_a_real_chat_needs_a_checkout(tmp_path, monkeypatch):
         real.open_claude()
 
 
-def test_a_promise_that_is_not_kept_is_an_error(monkeypatch, place):
+def play_to_nobody() -> None:
     from rich.console import Console
 
     from dispatch_hooks.demo import box, play, stage
 
-    home = os.environ["HOME"]
-    monkeypatch.setattr(play, "REQUEST", "good morning")
-    monkeypatch.setattr(tempfile, "tempdir", str(place / "tmp"))
-    with pytest.raises(FatalError, match="five tasks were to be dispatched"), box.box(pace=0.1) as made:
-        assert os.environ["HOME"] == made.home != home
+    with box.box(pace=0.1) as made:
         play.Play(made, stage.Stage(Console(quiet=True)), pause=0.0).run()
+
+
+def test_a_promise_that_is_not_kept_is_an_error(monkeypatch, place):
+    home = os.environ["HOME"]
+    monkeypatch.setattr("dispatch_hooks.demo.play.REQUEST", "good morning")
+    monkeypatch.setattr(tempfile, "tempdir", str(place / "tmp"))
+    with pytest.raises(FatalError, match="five tasks were to be dispatched"):
+        play_to_nobody()
     assert os.environ["HOME"] == home
-    assert processes(place) == []
+    assert (left(place), processes(place)) == ([], [])

@@ -233,3 +233,24 @@ def test_a_stream_json_host_gets_its_news_too(product, server):
     product.wait("count-lines", "finished")
     woken = session.wait_for("result", timeout=20)
     assert woken.get("origin", {}).get("kind") == "task-notification"
+
+
+def test_dispatch_alone_and_help_answer_without_a_model_call(chat, product, server):
+    here = chat()
+    here.say("/dispatch")
+    here.wait_for("/dispatch help says what can be typed")
+    here.say("/dispatch help")
+    here.wait_for("answer <id>: <words>")
+    assert server.calls(host()) == 0
+
+
+def test_a_broken_configuration_is_told_once_and_breaks_nothing(chat, product, server):
+    product.configure("max_parallel = 'many'\n")
+    server.rule(worker(), hold("all", "done"), repeat=True)
+    here = chat()
+    here.say("dispatch opus to count the apples")
+    here.wait_for("Dispatched count-apples")
+    here.wait_for("Your configuration is not in force")
+    here.say("dispatch opus to count the pears")
+    here.wait_for("Dispatched count-pears")
+    assert here.history().count("Your configuration is not in force") == 1

@@ -173,10 +173,10 @@ before = set(sys.modules)
 request.parse("review the auth module " * 100, names)
 assert "re" not in set(sys.modules) - before, "an idle prompt pays for re"
 pieces = [
-    "dispatch ", "dispatch opus to ", "dispatch opus to x. ", "dispatch: ", "dispatch opus:\\n\\n", "dispatch a worker\\n",
-    "- a b\\n", "1. a b\\n", "1) a ", "\\n  - a b", "\\n\\n- dispatch opus to x", " ", "\\n", "\\0", "(", '"', "`", "'a",
-    "```\\n", "<pasted_content ", "</pre>", "/*", "\\n/*", ":\\n", ". ", ", ", "ok, ", "after 1, ", "a and ", "use opus, ",
-    "opus, ", "in a new git worktree ", "at most ",
+    "dispatch ", "dispatch opus to ", "dispatch opus to x. ", "dispatch: ", "dispatch opus:\\n\\n", "- a b\\n",
+    "dispatch a worker\\n", "1. a b\\n", "1) a ", "\\n  - a b", "\\n\\n- dispatch opus to x", " ", "\\n", "\\0", "(",
+    '"', "`", "'a", "```\\n", "<pasted_content ", "</pre>", "/*", "\\n/*", ":\\n", ". ", ", ", "ok, ", "after 1, ",
+    "a and ", "use opus, ", "opus, ", "in a new git worktree ", "at most ",
 ]
 for piece in pieces:
     for head in ("/dispatch ", "dispatch opus to ", "dispatch opus to x", "ok, ", ""):

@@ -29,9 +29,7 @@ SPACE = re.compile(r"\s*")
 BLOCKS = 200
 """Paragraphs of a list, and quoted blocks, that a request takes along."""
 
-LEAD = re.compile(
-    r"""[*_~`"')]*[ \t]*(?:[,:.!;–—>→-]+[ \t]*)*(?:to:?(?:[ \t]+(?=\S)|\s+(?=[^\W\d])))?"""
-)
+LEAD = re.compile(r"""[*_~`"')]*[ \t]*(?:[,:.!;–—>→-]+[ \t]*)*(?:to:?(?:[ \t]+(?=\S)|\s+(?=[^\W\d])))?""")
 """What stands between a target and what it is to do."""
 
 GAP = re.compile(r"\n[ \t\r]*\n")
