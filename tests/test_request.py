@@ -150,7 +150,9 @@ def test_a_taken_id_gets_the_first_free_number():
 
 def test_a_prompt_has_at_most_fifty_tasks():
     items = "\n".join(f"- fix number {n}" for n in range(51))
-    assert "51 tasks" in parse(f"/dispatch\n{items}")["reason"]
+    refused = parse(f"/dispatch\n{items}")
+    assert not refused["dispatch"]
+    assert "51 tasks" in refused["reason"]
     assert len(parse(f"/dispatch\n{items[: items.rindex(chr(10))]}")["tasks"]) == 50
 
 

@@ -31,13 +31,21 @@ def start(task: dict, run: dict, config: dict) -> dict:
     own = "Bash(dispatch-hooks ask:*)"
     argv = [program(task, config), "-p", "--input-format", "stream-json", "--output-format", "stream-json"]
     argv += ["--verbose", "--permission-prompt-tool", "stdio", "--permission-mode", _mode(task)]
-    argv += ["--model", task["model"]] if task["model"] else []
+    argv += ["--model", full_name(task["model"])] if task["model"] else []
     argv += ["--resume" if run["resume"] else "--session-id", run["session"]]
     argv += ["--add-dir", run["folder"]]
     argv += ["--allowedTools", own if task["permissions"] != "auto" or task["read_only"] else f"{own},Bash"]
     argv += [f"Edit(/{run['folder']}/**)"] if task["read_only"] else []
     env = {"BASH_DEFAULT_TIMEOUT_MS": HOUR, "BASH_MAX_TIMEOUT_MS": HOUR, "DISABLE_AUTOUPDATER": "1"}
     return {"argv": argv, "env": env, "stdin": note(run["prompt"])}
+
+
+def full_name(model: str) -> str:
+    """A spoken version as Claude Code knows it: opus-4.6 is claude-opus-4-6; other names are as they are."""
+    family, _, version = model.partition("-")
+    if family in ("opus", "sonnet", "haiku", "fable") and version[:1].isdigit():
+        return f"claude-{family}-{version.replace('.', '-')}"
+    return model
 
 
 def _mode(task: dict) -> str:
@@ -49,7 +57,8 @@ def read(line: bytes) -> list[dict]:
         message = json.loads(line)
     except ValueError:
         return []
-    handle = _READERS.get(message.get("type")) if isinstance(message, dict) else None
+    kind = message.get("type") if isinstance(message, dict) else None
+    handle = _READERS.get(kind) if isinstance(kind, str) else None
     try:
         return handle(message) if handle else []
     except (KeyError, TypeError, AttributeError):  # not the shape that we know: never a reason to lose a worker

@@ -8,6 +8,8 @@ from dispatch_hooks.grammar.words import Word, polite_start, words
 READ = 8000
 """Characters of an item that are looked at."""
 
+QUOTES = ("`", '"', "'")
+
 LONGEST = 100
 """Characters of a title."""
 
@@ -42,8 +44,8 @@ class Item:
     def edges(self, first: int, behind: int) -> tuple[int, int]:
         """Where a span of words begins and ends in the text, quotes around a name included."""
         start, end = self.words[first].start, self.words[behind - 1].end
-        quote = self.text[max(start - 1, 0) : start]
-        return (start - 1, end + 1) if quote and quote in "`\"'" else (start, end)
+        quoted_before, quoted_behind = self.text[:start].endswith(QUOTES), self.text.startswith(QUOTES, end)
+        return start - quoted_before, end + quoted_behind
 
 
 def _joined(text: str, masked: str) -> tuple[str, str]:

@@ -96,7 +96,7 @@ def _clauses(low: list[str], joint: str) -> bool:
         return joint == ","
     if joint in ("and", "then", "also", "plus"):
         return heads[-1] in VERBS or heads[-1] == "dispatch"
-    said = len(low) >= 3 or low[0].endswith(("'m", "'s", "'re", "'ve"))
+    said = len(low) >= 3 or low[0].endswith(("'m", "'s", "'re", "'ve")) or (len(low) == 2 and heads[-1] in VERBS)
     return said and heads[-1] not in PREPOSITIONS
 
 
