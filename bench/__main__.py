@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import platform
 import sys
 from types import ModuleType
 
@@ -23,25 +25,29 @@ def main() -> int:
     options = parser.parse_args()
     times = 5 if options.quick else 25
     chosen = [part for name, part in PARTS.items() if not options.only or name in options.only]
-    print(f"Ratios to `python -I -S -c pass`, medians of {times} alternated runs.\n")
+    print(f"Ratios to `python -I -S -c pass`, medians of {times} alternated runs.")
+    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start.\n")
     print(line("", "ratio", "bound", "", "ms"), flush=True)
-    met, missed = show(chosen, times)
-    print(f"\n{met} of {met + len(missed)} bounds are met." + "".join(f"\n  MISSED: {what}" for what in missed))
+    met, unmet = show(chosen, times)
+    print(f"\n{met} of {met + len(unmet)} bounds are met.")
+    for what in unmet:
+        print(f"  {what}")
     return 0
 
 
 def show(parts: list[ModuleType], times: int) -> tuple[int, list[str]]:
-    """Prints every row as soon as it is known: (bounds that are met, those that are missed)."""
-    met, missed, title = 0, [], ""
+    """Prints every row as soon as it is known: (how many bounds are met, what to say of the others)."""
+    met, unmet, title = 0, [], ""
     for row in (row for part in parts for row in part.rows(times)):
         if isinstance(row, str):
             title = row
             print(f"\n{title}", flush=True)
             continue
         print(told(row), flush=True)
-        met += row.bound is not None and not row.missed
-        missed += [f"{title}: {row.what}"] if row.missed else []
-    return met, missed
+        if row.bound is not None:
+            met += row.met
+            unmet += [] if row.met else [f"{'NOT MEASURED' if row.value is None else 'MISSED'}: {title}: {row.what}"]
+    return met, unmet
 
 
 def told(row: Row) -> str:
@@ -50,7 +56,7 @@ def told(row: Row) -> str:
     unit = UNITS[row.unit]
     value = f"{row.value:.2f}{unit}" if row.unit != "calls" else f"{row.value:.0f}"
     bound = "" if row.bound is None else f"{row.bound:g}{unit}"
-    verdict = "" if row.bound is None else "OVER" if row.missed else "ok"
+    verdict = "" if row.bound is None else "ok" if row.met else "OVER"
     return line(f"  {row.what}", value, bound, verdict, "" if row.ms is None else f"{row.ms:.1f}", row.note)
 
 

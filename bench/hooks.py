@@ -40,7 +40,7 @@ def rows(times: int) -> Iterator[str | Row]:
     with World() as world:
         yield digest(world, times, "UserPromptSubmit with three news")
         grow_old(world)
-        yield digest(world, times, f"the same beside {OLD:,} old tasks")
+        yield digest(world, times, f"UserPromptSubmit with three news, beside {OLD:,} old tasks")
 
 
 # states

@@ -30,8 +30,8 @@ class Row(NamedTuple):
     note: str = ""
 
     @property
-    def missed(self) -> bool:
-        return self.bound is not None and (self.value is None or self.value > self.bound)
+    def met(self) -> bool:
+        return self.value is not None and (self.bound is None or self.value <= self.bound)
 
 
 def start(argv: list[str], env: dict[str, str], out: int = -1, err: int = -1) -> tuple[int, int]:

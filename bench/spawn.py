@@ -21,15 +21,18 @@ def rows(times: int) -> Iterator[str | Row]:
     yield "Spawning"
     with World() as world:
         bell = clocks(world)
-        yield ratio("prompt to the worker CLI's exec, command backend", to_exec(world, times, "clock", bell), 5.0)
-        yield ratio("the same, claude backend", to_exec(world, times, "opus", bell), 5.0)
-        yield ratio("the same, the watcher's entry starting beside it", to_exec(world, times, "clock", bell, True))
-        yield ratio("prompt to the person's answer", to_answer(world, times))
+        what = "prompt to the worker CLI's exec"
+        yield ratio(f"{what}, command backend", to_exec(world, times, "clock", bell), 5.0)
+        yield ratio(f"{what}, claude backend", to_exec(world, times, "opus", bell), 5.0)
+        yield ratio(f"{what}, a watcher starting beside it", to_exec(world, times, "clock", bell, True))
+        yield ratio("prompt to the end of its hook", to_end(world, times))
     with World() as world:
         world.backend("sleeper", "#!/bin/sh\nexec sleep 3600\n")
         folders = world.run_tasks(ALIKE, "sleeper")
         weights = [proportional(tasks.status(folder)["supervisor"]["pid"]) for folder in folders]
-        yield Row(f"a supervisor's proportional memory, {ALIKE} running", statistics.median(weights), "MiB", 6.0)
+        what = f"a supervisor's proportional memory, {ALIKE} running"
+        known = None not in weights
+        yield Row(what, statistics.median(weights) if known else None, "MiB", 6.0, note="" if known else "Linux only")
 
 
 def clocks(world: World) -> int:
@@ -76,7 +79,7 @@ def heard(bell: int) -> float:
     return now
 
 
-def to_answer(world: World, times: int) -> measure.Measured:
+def to_end(world: World, times: int) -> measure.Measured:
     def thing() -> float:
         clean(world)
         return world.run("UserPromptSubmit.plain", **prompt("clock")).wall
@@ -84,7 +87,10 @@ def to_answer(world: World, times: int) -> measure.Measured:
     return alternate(times, lambda: world.base().wall, thing)
 
 
-def proportional(pid: int) -> float:
-    """MiB of a process, what it shares with others divided among them."""
-    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as f:
-        return next(int(line.split()[1]) for line in f if line.startswith("Pss:")) / 1024
+def proportional(pid: int) -> float | None:
+    """MiB of a process, what it shares with others divided among them; None where the system does not say."""
+    try:
+        with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as f:
+            return next(int(line.split()[1]) for line in f if line.startswith("Pss:")) / 1024
+    except OSError:
+        return None

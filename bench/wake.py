@@ -31,7 +31,7 @@ def rows(times: int) -> Iterator[str | Row]:
         took = [wake(world, go, gone) for _ in range(times + 1)][1:]
     name = f"worker's exit to the wake's text, 95th percentile of {times}"
     yield Row(name, percentile(took, 0.95) * 1000, "ms", 50.0)
-    yield Row("the same, median", statistics.median(took) * 1000, "ms")
+    yield Row("worker's exit to the wake's text, median", statistics.median(took) * 1000, "ms")
 
 
 def wake(world: World, go: int, gone: str) -> float:

@@ -168,9 +168,13 @@ class World:
 
     def end_workers(self) -> None:
         """Ends every worker; its supervisor then ends by itself, when it has written that down."""
-        for folder in tasks.active():
-            measure.until(lambda folder=folder: tasks.status(folder)["state"] != "starting", "no worker")
-            worker.leave_none(worker.mark(folder, tasks.status(folder)["run"]))
+
+        def none_left() -> bool:
+            for folder in tasks.active():
+                worker.leave_none(worker.mark(folder, tasks.status(folder)["run"]))
+            return not tasks.active()
+
+        measure.until(none_left, self.log)
         self.settle()
 
     def log(self) -> str:

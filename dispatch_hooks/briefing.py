@@ -64,12 +64,13 @@ def again(task: dict, place: str, done: str) -> str:
 
 def news(answers: list[tuple[dict, dict]], notes: list[dict]) -> str:
     """The message that brings a stopped worker the answers and notes that came since."""
-    said = [_answered(question, answer) for question, answer in answers]
+    said = [answered(question, answer) for question, answer in answers]
     said += [f"The person says: {note['text']}" for note in notes if note["text"]]
     return "\n\n".join([*said, "Go on from where you stopped; plan and rules are as before."])
 
 
-def _answered(question: dict, answer: dict) -> str:
+def answered(question: dict, answer: dict) -> str:
+    """An answer in words that need no question before them."""
     if question["kind"] == "permission":
         granted, why = questions.allowed(answer["text"])
         if granted:

@@ -54,7 +54,8 @@ def _write_new(path: str, data: bytes | str, mode: int, dir_fd: int | None = Non
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
     fd = os.open(path, flags, mode, dir_fd=dir_fd)
     try:
-        view = memoryview(data.encode() if isinstance(data, str) else data)
+        # half a surrogate pair, as a CLI that cuts a text leaves it, has no bytes of its own
+        view = memoryview(data.encode("utf-8", "replace") if isinstance(data, str) else data)
         while view:
             view = view[os.write(fd, view) :]
     except BaseException:
@@ -217,12 +218,21 @@ def ring(path: str, dir_fd: int | None = None) -> bool:
 
 
 def drain(fd: int) -> None:
+    """Takes what was rung, and no more than a FIFO holds: who rings without end must hold nobody up."""
     with contextlib.suppress(BlockingIOError):
-        while os.read(fd, 4096):
-            pass
+        os.read(fd, 1 << 16)
 
 
 # folders in a project: not ours to trust
+
+
+@contextlib.contextmanager
+def opened(fd: int):
+    """Closes a descriptor whatever happens."""
+    try:
+        yield fd
+    finally:
+        os.close(fd)
 
 
 def folder(root: str, *parts: str, make: bool = False) -> int:

@@ -55,6 +55,9 @@ def register(pid: int, event: dict, project: str, env: dict) -> dict:
 
 
 def forget(pid: int) -> None:
+    """Clears a host's record away; its watcher, should one live, is rung and sees that it is gone."""
+    files.remove(place(pid, "host.json"))
+    files.ring(place(pid, "bell"))
     files.clear(place(pid))
 
 
@@ -117,6 +120,13 @@ def expect(pid: int) -> None:
     """Notes that a host has tasks: from now on its gate lets control words and the watcher through."""
     files.touch(place(pid, "tasks"))
     files.ring(place(pid, "bell"))
+
+
+def clear_watching(pid: int) -> None:
+    """Takes away what a killed watcher left, whose pid may be somebody else's by now: the gate would believe it."""
+    path = place(pid, "watching")
+    if os.path.lexists(path) and not files.held(place(pid, "watcher.lock")):
+        files.remove(path)
 
 
 def first(pid: int, what: str) -> bool:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 
 from dispatch_hooks import files, paths
 
@@ -33,9 +34,14 @@ def post(event: dict) -> bool:
     """Puts an event into its chat's inbox, unless it is or was there. True when it is new."""
     name = event_name(event)
     inbox = folder(event["chat"])
-    if _known(inbox, name):
+    if any(os.path.lexists(os.path.join(place, name)) for place in _places(inbox)):
         return False
     return files.create_json(os.path.join(inbox, "new", name), event)
+
+
+def waits(event: dict) -> bool:
+    """Whether nobody has claimed it."""
+    return os.path.lexists(os.path.join(folder(event["chat"]), "new", event_name(event)))
 
 
 def event_name(event: dict) -> str:
@@ -43,10 +49,12 @@ def event_name(event: dict) -> str:
     return f"{event['key']}.{event['run']}.{event['kind']}{number}.json"
 
 
-def _known(inbox: str, name: str) -> bool:
+def _places(inbox: str) -> Iterator[str]:
+    """Where an event can be, in the order in which it moves: one that moves on meanwhile is met all the same."""
+    yield os.path.join(inbox, "new")
     claimed = os.path.join(inbox, "claimed")
-    places = ["new", "delivered", *(os.path.join("claimed", token) for token in files.names(claimed))]
-    return any(os.path.lexists(os.path.join(inbox, place, name)) for place in places)
+    yield from (os.path.join(claimed, token) for token in files.names(claimed))
+    yield os.path.join(inbox, "delivered")
 
 
 def chats() -> list[str]:
@@ -59,13 +67,20 @@ def pending(chat: str) -> list[dict]:
 
 
 def _events(place: str) -> list[dict]:
-    found = (files.read_json(os.path.join(place, name)) for name in files.names(place))
-    return sorted((event for event in found if event and "kind" in event), key=urgency)
+    found = ((name, files.read_json(os.path.join(place, name))) for name in files.names(place))
+    return sorted((event for name, event in found if event and _sound(name, event)), key=urgency)
+
+
+NEEDED = {"key": str, "task": str, "project": str, "chat": str, "kind": str, "text": str, "run": int}
+
+
+def _sound(name: str, event: dict) -> bool:
+    return all(isinstance(event.get(key), kind) for key, kind in NEEDED.items()) and event_name(event) == name
 
 
 def urgency(event: dict) -> tuple:
     kind = event["kind"]
-    return (URGENT.index(kind) if kind in URGENT else len(URGENT), event.get("made", 0))
+    return (URGENT.index(kind) if kind in URGENT else len(URGENT), event.get("made") or 0)
 
 
 def anything(chat: str) -> bool:
@@ -78,16 +93,23 @@ def claim(chat: str, token: str, about: dict, wanted: list[dict] | None = None) 
     """Takes the events of a chat (all, or the wanted ones) for one delivery. Each goes to one claimer only."""
     inbox = folder(chat)
     place = os.path.join(inbox, "claimed", token)
-    taken = []
-    for event in pending(chat) if wanted is None else wanted:
-        name = event_name(event)
-        if not taken:
-            files.write(os.path.join(place, ".claim"), json.dumps(about) + "\n")
-        if files.move(os.path.join(inbox, "new", name), os.path.join(place, name)):
-            taken.append(event)
-    if not taken and os.path.isdir(place):
+    wanted = pending(chat) if wanted is None else wanted
+    if wanted:  # who claims stands there before anything is claimed: a claim of nobody's is taken back
+        files.write(os.path.join(place, ".claim"), json.dumps(about) + "\n")
+    names = [(event, event_name(event)) for event in wanted]
+    taken = [e for e, name in names if files.move(os.path.join(inbox, "new", name), os.path.join(place, name))]
+    if wanted and not taken:
         _drop(place)
     return taken
+
+
+def tidy(chat: str, known: list[dict]) -> None:
+    """Puts aside what is no event (torn by a lost disk, or of another version), or it would be news for ever."""
+    inbox = folder(chat)
+    for name in set(files.names(os.path.join(inbox, "new"))) - {event_name(event) for event in known}:
+        path = os.path.join(inbox, "new", name)
+        if os.path.exists(path) and not _sound(name, files.read_json(path) or {}):  # it may have come this moment
+            files.move(path, os.path.join(inbox, "delivered", name))
 
 
 def claims(chat: str) -> list[tuple[str, dict]]:
@@ -127,6 +149,8 @@ def _empty(chat: str, token: str, to: str) -> None:
 
 
 def _drop(place: str) -> None:
+    if files.names(place):  # an earlier claim under the same token
+        return
     files.remove(os.path.join(place, ".claim"))
     try:
         os.rmdir(place)

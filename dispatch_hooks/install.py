@@ -237,7 +237,8 @@ def _uninstall(where: Place, dirs: Dirs, purge: bool) -> Plan:
         used = [*others, *kept["skills"], _record_file(dirs), gate.stub_file(dirs)]
         kept["folders"] = [each for each in folders if any(path.startswith(_inside(each)) for path in used)]
         return Plan([*steps, _record_edit(dirs, kept)], stays, folders)
-    last = (settings.gate_file(dirs), gate.stub_file(dirs), _dirs_file(dirs), _record_file(dirs))
+    compiled = os.path.join(dirs.state, "config.json")
+    last = (settings.gate_file(dirs), gate.stub_file(dirs), _dirs_file(dirs), _record_file(dirs), compiled)
     steps += [edits.edit(path, None) for path in last]
     full, empty = ([], []) if purge else _left(dirs, steps)
     return Plan(steps, stays + full, folders + empty)

@@ -179,6 +179,7 @@ class Question(Ours):
     run: int = Field(ge=1)
     tool: str = Field(ABSENT, description="The tool call that waits for the answer, where one does.")
     input: dict[str, Any] = Field(ABSENT)
+    request: str = Field(ABSENT, description="That call, by its CLI's number: several questions may be of one.")
     ref: str = Field(ABSENT, description="The file or plan item that asked, where one did.")
 
 
@@ -189,6 +190,7 @@ class Answer(Ours):
     text: str
     by: Literal["typed", "relayed", "terminal"]
     at: Time
+    moot: bool = Field(ABSENT, description="Nobody answered: the question was withdrawn.")
 
 
 class Retry(Ours):

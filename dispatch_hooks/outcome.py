@@ -17,17 +17,19 @@ SUMMARY = 200
 
 
 def judge(end: dict, items: list[dict]) -> tuple[str, str]:
-    """(state, why) of a run. end: {"cancelled","parked","error","silent"}; why is "" where the state says it all."""
+    """(state, why) of a run. end: {"cancelled","parked","error"}; why is "" where the state says it all."""
     failed = plan.marked(items, "!")
     ticked, total = plan.count(items)
     if end.get("cancelled"):
         return "cancelled", ""
     if end.get("parked"):
-        return "parked", ""
+        return "parked", end.get("error", "")
     if end.get("error"):
         return "failed", end["error"]
     if failed:
         return "failed", failed[0]
+    if not items:
+        return "stopped", "its checklist is gone"
     if ticked < total:
         return "stopped", f"{total - ticked} of {total} left"
     return "finished", ""
@@ -86,11 +88,13 @@ def announce(folder: str, task: dict, status: dict) -> None:
     """Posts what a recorded end (or an open question) means for the person. Saying it twice is saying it once."""
     if status["state"] in tasks.ENDED and status["state"] != "cancelled":
         tell(ended_event(folder, task, status))
-    for question in questions.waiting(folder):
+    for question in questions.waiting(folder) if status["state"] != "cancelled" else []:
+        tasks.note_asking(folder)
         tell(asked_event(folder, task, {**status, "run": question["run"]}, question))
 
 
 def tell(event: dict) -> None:
-    if inbox.post(event):
+    """Posts an event and rings for it; rings again for one that was posted by somebody who was killed before."""
+    if inbox.post(event) or inbox.waits(event):
         hosts.notify(event["chat"], event["project"])
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections.abc import Iterable
 
 LINUX = sys.platform.startswith("linux") and os.path.isdir("/proc/self")
 
@@ -120,6 +121,12 @@ def marked(name: str, value: str) -> list[int]:
     return found if LINUX else _marked_by_ps(want.decode())
 
 
+def children(pid: int) -> list[int]:
+    """The living children of a process; on Linux only, where orphans come to a subreaper."""
+    found = [int(entry) for entry in os.listdir("/proc") if entry.isdigit()] if LINUX else []
+    return [child for child in found if parent(child) == pid and started(child)]
+
+
 def _marked_by_ps(want: str) -> list[int]:
     import subprocess
 
@@ -128,7 +135,7 @@ def _marked_by_ps(want: str) -> list[int]:
     return [int(row[0]) for row in rows if len(row) == 2 and want in row[1].split() and int(row[0]) != os.getpid()]
 
 
-def signal_all(pids: list[int], number: int) -> None:
+def signal_all(pids: Iterable[int], number: int) -> None:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, number)

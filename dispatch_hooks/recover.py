@@ -6,15 +6,17 @@ Rules, for each task on the active list that no supervisor holds:
 - parked or ended, and an answer or note is waiting for it: its supervisor is started.
 - running on record: what bears the run's mark is ended first, then it is lost, resumable, and said so.
   Nothing is run again by itself.
+- to be cancelled: as if the cancel came now.
 A run of another machine or boot: another machine's is left alone; another boot's is lost.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import time
 
-from dispatch_hooks import dispatch, files, inbox, launchers, outcome, plan, processes, supervisor, tasks, worker
+from dispatch_hooks import dispatch, files, inbox, inputs, launchers, outcome, plan, processes, tasks, worker
 
 
 def recover(env: dict, now: float | None = None) -> list[str]:
@@ -22,9 +24,18 @@ def recover(env: dict, now: float | None = None) -> list[str]:
     now = time.time() if now is None else now
     for batch in dispatch.unfinished():
         dispatch.launch(batch, env)
-    lost = [tasks.key(folder) for folder in tasks.active() if _recover(folder, env, now) == "lost"]
+    lost = [tasks.key(folder) for folder in tasks.active() if _each(folder, env, now) == "lost"]
     _outstanding()
     return lost
+
+
+def _each(folder: str, env: dict, now: float) -> str:
+    """One task's fault is no other's."""
+    try:
+        return _recover(folder, env, now)
+    except Exception as error:
+        print(f"cannot put {tasks.key(folder)} right: {type(error).__name__}: {error}", file=sys.stderr)
+        return "fault"
 
 
 def _recover(folder: str, env: dict, now: float) -> str:
@@ -34,7 +45,7 @@ def _recover(folder: str, env: dict, now: float) -> str:
         return "gone"
     if tasks.supervised(folder) or _elsewhere(status):
         return "alive"
-    if status["state"] == "starting":
+    if status["state"] == "starting" and not inputs.cancelled(folder):
         return _start_late(folder, task, env, now)
     lock = files.lock(tasks.lock_file(folder))
     if lock is None:
@@ -43,7 +54,7 @@ def _recover(folder: str, env: dict, now: float) -> str:
         was = _bury(folder, task, tasks.status(folder), now)
     finally:
         os.close(lock)
-    if was != "lost" and supervisor.pending(folder, tasks.status(folder)):
+    if was != "lost" and inputs.pending(folder, tasks.status(folder)):
         tasks.activate(folder)
         launchers.get(task.get("launcher", "local")).start(folder, env)
         return "started"
@@ -56,7 +67,7 @@ def _elsewhere(status: dict) -> bool:
 
 
 def _start_late(folder: str, task: dict, env: dict, now: float) -> str:
-    if now - task["made"] < 2.0:  # its dispatch may be starting it this very moment
+    if 0 <= now - task["made"] < 2.0:  # its dispatch may be starting it this very moment
         return "alive"
     launchers.get(task.get("launcher", "local")).start(folder, env)
     return "started"
@@ -65,6 +76,9 @@ def _start_late(folder: str, task: dict, env: dict, now: float) -> str:
 def _bury(folder: str, task: dict, status: dict, now: float) -> str:
     """Under the task's lock: the true state, announced, and the task off the active list."""
     was = status["state"]
+    if inputs.cancelled(folder):
+        inputs.end_cancelled(folder, status, now)
+        return "cancelled"
     if was in tasks.RUNNING:
         worker.leave_none(worker.mark(folder, status["run"]))
         items = plan.read(tasks.read_text(task, "plan.md"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 
-from dispatch_hooks import files, launchers, questions, tasks
+from dispatch_hooks import files, inputs, launchers, questions, tasks
 from dispatch_hooks.errors import FatalError
 
 
@@ -44,7 +44,7 @@ def tell(folder: str, text: str, by: str, env: dict) -> str:
     """Gives a worker a note; one that has ended goes on, in its own conversation. Returns how it will be heard."""
     if not text.strip():
         raise FatalError(f"there is nothing to tell {os.path.basename(folder)}; add the words")
-    files.remove(os.path.join(folder, "cancel"))
+    inputs.forget_cancel(folder)
     running = tasks.supervised(folder)
     tasks.activate(folder)
     questions.note(folder, text.strip(), by, time.time())
@@ -56,43 +56,32 @@ def retry(folder: str, change: dict, by: str, env: dict) -> None:
     """Starts the task again in a new conversation, from its first item without a tick. change: {"model"…} or {}."""
     if tasks.supervised(folder):
         raise FatalError(f"{os.path.basename(folder)} is running; cancel it first, or tell it something")
-    files.remove(os.path.join(folder, "cancel"))
+    inputs.forget_cancel(folder)
     tasks.activate(folder)
-    for question in questions.waiting(folder):
-        questions.answer(folder, question["n"], "(started again)", by, time.time())
-    path = os.path.join(folder, "notes")
-    n = len(files.names(path)) + 1
-    note = {"n": n, "text": "", "by": by, "at": time.time(), "retry": change}
-    if not files.create_json(os.path.join(path, f"{n:03}.json"), note):
-        raise FatalError("somebody else spoke to it at this moment; try again")
+    inputs.withdraw(folder, "started again", time.time())
+    questions.note(folder, "", by, time.time(), retry=change)
     wake(folder, env)
 
 
 def cancel(folder: str, env: dict) -> str:
-    """Ends a task; "cancelled" at once where no worker runs, else "cancelling". FatalError where it has ended."""
+    """Ends a task; "cancelled" at once where no worker runs (or how it ended this moment), else "cancelling".
+
+    FatalError where it has ended.
+    """
     task, status = tasks.read(folder), tasks.status(folder)
     if status["state"] in tasks.ENDED and not tasks.supervised(folder):
         raise FatalError(f"{task['id']} has ended already (it is {status['state']})")
-    files.touch(os.path.join(folder, "cancel"))
-    if files.ring(tasks.bell_file(folder)) and tasks.supervised(folder):
-        return "cancelling"
-    return _cancel_idle(folder, status)
-
-
-def _cancel_idle(folder: str, status: dict) -> str:
-    lock = files.lock(tasks.lock_file(folder))
-    if lock is None:  # its supervisor is just starting: it finds the mark
+    tasks.activate(folder)  # first, so that recover finds a mark that nobody was woken for
+    inputs.cancel(folder)
+    files.ring(tasks.bell_file(folder))
+    lock = None if tasks.supervised(folder) else files.lock(tasks.lock_file(folder))
+    if lock is None:  # its supervisor finds the mark, at its next look or at its last
         return "cancelling"
     try:
-        status.update(state="cancelled", why="", ended=time.time())
-        tasks.set_status(folder, status)
-        for question in questions.waiting(folder):
-            questions.answer(folder, question["n"], "(cancelled)", "terminal", time.time())
-        files.remove(os.path.join(folder, "cancel"))
-        tasks.deactivate(folder)
+        inputs.end_cancelled(folder, tasks.status(folder), time.time())
     finally:
         os.close(lock)
-    return "cancelled"
+    return tasks.status(folder)["state"]  # it may have ended by itself, a moment before
 
 
 def wake(folder: str, env: dict) -> None:

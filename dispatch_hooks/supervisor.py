@@ -7,15 +7,19 @@ Rules that others lean on:
 - It holds the task's lock from before its first write to after its last.
 - Order at the end: no process left, status, event, off the active list, lock released, one more look for input.
 - What the person said is taken from the trusted side only; files in the project are questions and ticks, no more.
+- It never waits for anything but its descriptors and the clock: no pipe, FIFO or file of a worker's holds it up.
+- A worker that is being ended is told nothing any more: what comes then is for the next run.
 """
 
 from __future__ import annotations
 
 import os
 import select
+import signal
 import time
 
-from dispatch_hooks import backends, briefing, config, files, processes, questions, tasks, worker
+from dispatch_hooks import asks, backends, briefing, check, config, files, inputs, outcome, processes, tasks, worker
+from dispatch_hooks.ledger import Ledger
 
 GRACE = 5.0
 """Seconds between asking a worker to end and making it."""
@@ -28,59 +32,53 @@ TICK = 2.0
 
 
 def main(folder: str) -> int:
-    """Runs the task of a folder once, if it is nobody else's and there is anything to do."""
-    lock = files.lock(tasks.lock_file(folder), wait=1.0)
-    if lock is None:
-        return 0
+    """Runs the task of a folder if it is nobody else's, for as long as there is anything new to do."""
+    while True:
+        lock = files.lock(tasks.lock_file(folder), wait=1.0)
+        if lock is None:
+            return 0
+        said = _run(folder)
+        os.close(lock)
+        if said is None or not _news_since(folder, said):
+            return 0
+
+
+def _run(folder: str) -> dict | None:
+    """One run, under the task's lock, if there is anything to do. What it was started with; None: it is not ours."""
     task, status = tasks.read(folder), tasks.status(folder)
-    inputs = pending(folder, status)
-    if task is None or not (status["state"] == "starting" or inputs):
-        return 0
-    tasks.activate(folder)
-    Run(folder, task, status, inputs).live()
-    os.close(lock)
-    if pending(folder, tasks.status(folder)):  # an answer that came while nobody held the lock
-        return main(folder)
-    return 0
+    if task is None or (status["state"] in tasks.RUNNING and processes.alive(status.get("supervisor"))):
+        return None  # a logout took the lock away from a supervisor that lives
+    said = inputs.pending(folder, status)
+    if inputs.cancelled(folder):
+        inputs.end_cancelled(folder, status, time.time())
+    elif status["state"] == "starting" or said:
+        tasks.activate(folder)
+        Run(folder, task, status, said).live()
+    return said or inputs.NOTHING
 
 
-def pending(folder: str, status: dict) -> dict | None:
-    """What the person said that no worker has heard: {"answers": [(question, answer)], "notes": [note]} or None."""
-    taken = status.get("taken") or {"answers": [], "notes": []}
-    heard = {q["n"]: q for q in questions.every(folder)}
-    answers = [
-        (heard[a["n"]], a) for a in questions.answers(folder) if a["n"] in heard and a["n"] not in taken["answers"]
-    ]
-    notes = [note for note in questions.notes(folder) if note["n"] not in taken["notes"]]
-    return {"answers": answers, "notes": notes} if answers or notes else None
+def _news_since(folder: str, said: dict) -> bool:
+    """Whether anything came while nobody listened; what no worker could be started with waits for the next word."""
+    later = inputs.numbers(inputs.pending(folder, tasks.status(folder)))
+    return bool(later - inputs.numbers(said)) or inputs.cancelled(folder)
 
 
 class Run:
     """One life of a worker for a task."""
 
-    def __init__(self, folder: str, task: dict, status: dict, inputs: dict | None) -> None:
-        self.folder, self.task, self.inputs = folder, dict(task), inputs
-        self.config = config.load()
-        self.status = {**status, "run": status["run"] + 1, "state": "running", "why": "", "ended": None}
-        self.status.setdefault("taken", {"answers": [], "notes": []})
-        self._follow_orders()
-        self.backend = backends.get(self.task["backend"])
+    def __init__(self, folder: str, task: dict, status: dict, said: dict | None) -> None:
+        self.folder, self.task, self.said = folder, dict(task), said or inputs.NOTHING
+        self.before = status.get("why") or status["state"]
+        self.status = {**status, "run": status["run"] + 1, "state": "running", "why": ""}
+        self.status.update(started=None, ended=None)
         self.mark = worker.mark(folder, self.status["run"])
-        self.asks: dict[str, dict] = {}
+        self.ledger = Ledger(folder, self.task, self.status)
         self.end: dict = {}
         self.deadline: float | None = None
         self.worker: worker.Worker | None = None
-        self.nudged = self.turn_over = False
+        self.told_to_end = self.nudged = self.turn_over = False
         self.background, self.turn_ended = 0, 0.0
-        self.last_words, self.written = "", 0.0
-        self.changed: set[str] = set(status.get("files") or [])
-
-    def _follow_orders(self) -> None:
-        """A retry may name another model, which then stays, and always starts a new conversation."""
-        orders = [note["retry"] for note in (self.inputs or {}).get("notes", []) if "retry" in note]
-        self.anew = bool(orders)
-        self.status["changed"] = {**(self.status.get("changed") or {}), **(orders[-1] if orders else {})}
-        self.task.update(self.status["changed"])
+        self.last_words = ""
 
     # the route
 
@@ -92,13 +90,16 @@ class Run:
         except Exception as error:
             self._own_fault(error)
         else:
-            try:
-                while not self._over():
-                    self._wait()
-                    self.step(time.time())
-            except Exception as error:
-                self._own_fault(error)
+            self._accompany()
         self._close(time.time())
+
+    def _accompany(self) -> None:
+        try:
+            while not self._over():
+                self._wait()
+                self.step(time.time())
+        except Exception as error:
+            self._own_fault(error)
 
     def _own_fault(self, error: Exception) -> None:
         """A fault of ours ends the run, and says so; without a record it would be started again and again."""
@@ -110,27 +111,43 @@ class Run:
     def step(self, now: float) -> None:
         self._hear_worker(now)
         self._hear_person(now)
-        self._hear_files(now)
-        self._settle_turn()
+        self.asks.look(now)
+        self._settle_turn(now)
         self._mind_the_clock(now)
-        self._show(now)
+        self.ledger.show()
 
     # start
 
     def _start(self) -> None:
+        signal.signal(signal.SIGTERM, self._told_to_end)
+        processes.adopt_orphans()
+        self._follow_orders()
+        self.config, self.backend = config.load(), backends.get(self.task["backend"])
         self.place = os.path.join(self.task["project"], tasks.place(self.task))
         self.bell = files.bell(tasks.bell_file(self.folder))
-        self.ipc = files.folder(self.task["project"], ".dispatch", "tasks", self.task["id"], "ipc", make=True)
-        self.knock = files.bell("bell", dir_fd=self.ipc)
-        spec = self.backend.start(self.task, self._run(), self.config)
-        env = worker.environment(self.task, self.mark, self.place, spec["env"], self.config["env"].get("drop", []))
-        self.worker = worker.Worker(spec["argv"], env, self._cwd(), os.path.join(self.folder, "stderr.txt"))
+        self.asks = asks.Asks(self.ledger, self.backend, self._send, self.said["answers"])
+        spec = self.backend.start(self.task, self._conversation(), self.config)
+        self.env = worker.environment(
+            self.task, self.mark, self.place, spec["env"], self.config["env"].get("drop", [])
+        )
+        self.worker = worker.Worker(spec["argv"], self.env, self._cwd(), os.path.join(self.folder, "stderr.txt"))
         self.worker.send(spec["stdin"])
         if spec["stdin"] is None or self.backend.ends_by_itself:
             self.worker.hang_up()
         self._record_start()
 
-    def _run(self) -> dict:
+    def _told_to_end(self, *_) -> None:
+        self.told_to_end = True
+        files.ring(tasks.bell_file(self.folder))
+
+    def _follow_orders(self) -> None:
+        """A retry may name another model, which then stays, and always starts a new conversation."""
+        orders = [note["retry"] for note in self.said["notes"] if "retry" in note]
+        self.anew = bool(orders)
+        self.status["changed"] = {**(self.status.get("changed") or {}), **(orders[-1] if orders else {})}
+        self.task.update(self.status["changed"])
+
+    def _conversation(self) -> dict:
         resume = bool(self.status.get("session")) and not self.anew and not self.backend.ends_by_itself
         if not resume:
             self.status.update(session=_uuid(), cost_before=self.status.get("cost_usd") or 0)
@@ -143,20 +160,18 @@ class Run:
         }
 
     def _prompt(self, resume: bool) -> str:
-        inputs = self.inputs or {"answers": [], "notes": []}
-        news = briefing.news(inputs["answers"], inputs["notes"])
+        """What came since, to a worker that knows the rest; all of it to a new one."""
         if resume:
-            return news
+            return briefing.news(**self.said)
         if self.status["run"] == 1:
             return briefing.first(self.task, self.place)
-        done = tasks.status(self.folder).get("why") or tasks.status(self.folder)["state"]
-        return briefing.again(self.task, self.place, done) + (f"\n{news}" if self.inputs else "")
+        said = inputs.everything(self.folder)
+        return briefing.again(self.task, self.place, self.before) + "\n" + briefing.news(**said)
 
     def _cwd(self) -> str:
         return os.path.join(self.task["project"], self.task.get("directory") or "")
 
     def _record_start(self) -> None:
-        processes.adopt_orphans()
         self.status.update(
             started=time.time(),
             supervisor=processes.identity(os.getpid()),
@@ -164,42 +179,36 @@ class Run:
             backend=self.task["backend"],
             who=self.task["alias"] or self.task["model"] or self.task["backend"],
         )
-        self._take()
-        self._save()
-        self.journal = _journal(self.folder)
-        self._note_log(f"run {self.status['run']} started")
-        import signal
-
-        signal.signal(signal.SIGTERM, lambda *_: self.end.setdefault("error", "its supervisor was told to end"))
-
-    def _take(self) -> None:
-        """What the start's prompt told counts as heard."""
-        for kind in ("answers", "notes") if self.inputs else ():
-            heard = [item[1] if kind == "answers" else item for item in self.inputs[kind]]
-            self.status["taken"][kind] = [*self.status["taken"][kind], *(item["n"] for item in heard)]
+        inputs.take(self.status, self.said)
+        self.ledger.save()
+        self.ledger.log(f"run {self.status['run']} started")
 
     # waiting
 
     def _wait(self) -> None:
         wait = TICK if self.worker.end is not None and self.deadline is None else 0.2
-        try:
-            select.select([*self.worker.descriptors(), self.bell, self.knock], [], [], wait)
-        except InterruptedError:
-            pass
+        heard = [*self.worker.descriptors(), self.bell, *self.asks.channel.descriptors()]
+        select.select(heard, self.worker.unsent(), [], wait)
+        self.worker.flush()
         files.drain(self.bell)
-        files.drain(self.knock)
+        self.asks.channel.drain()
 
     def _over(self) -> bool:
         if not self.worker.ended():
             return False
-        self._hear_worker(time.time())
+        self._hear_worker(time.time(), last=True)
         return True
 
     # the worker's side
 
-    def _hear_worker(self, now: float) -> None:
-        for line in self.worker.lines():
-            os.write(self.journal, line + b"\n")
+    def _send(self, text: str | None) -> None:
+        self.turn_over = self.turn_over and not text
+        self.worker.send(text)
+
+    def _hear_worker(self, now: float, last: bool = False) -> None:
+        lines = self.worker.lines(last)
+        self.ledger.journal(lines)
+        for line in lines:
             for event in self.backend.read(line):
                 getattr(self, f"_on_{event['kind']}")(event, now)
 
@@ -208,10 +217,10 @@ class Run:
 
     def _on_activity(self, event: dict, now: float) -> None:
         self.turn_over = False
-        self.changed.update(event["files"])
+        self.ledger.changed.update(event["files"])
         self.status["last"] = event["text"].splitlines()[0][:200]
         self.last_words = event["text"][:4000]
-        self._note_log(event["text"])
+        self.ledger.log(event["text"])
 
     def _on_usage(self, event: dict, now: float) -> None:
         if event["cost_usd"] is not None:
@@ -221,172 +230,85 @@ class Run:
     def _on_background(self, event: dict, now: float) -> None:
         self.background = event["running"]
 
+    def _on_ask(self, event: dict, now: float) -> None:
+        self.asks.hear(event, now)
+
     def _on_withdrawn(self, event: dict, now: float) -> None:
-        """The worker's CLI took an ask back (an interrupt): its questions need no answer any more."""
-        for n in self.asks.pop(event["request"], {"numbers": []})["numbers"]:
-            if not self.end.get("parked"):
-                questions.answer(self.folder, n, "(withdrawn)", "terminal", now)
-                self._heard("answers", n)
+        """Not for us who interrupt it to park: then the question stays open, and its answer resumes the worker."""
+        if not self.end.get("parked"):
+            self.asks.withdraw(event["request"], now)
 
     def _on_turn_end(self, event: dict, now: float) -> None:
         self.turn_over, self.turn_ended = True, now
         self.last_words = event["text"] or self.last_words
-        if event["error"]:
-            self.end.setdefault("error", event["error"].splitlines()[0][:300])
-
-    def _on_ask(self, event: dict, now: float) -> None:
-        refusal = self._not_allowed(event) or self._granted(event)
-        if refusal is not None:
-            self.worker.send(refusal)
-            return
-        about = {"tool": event["tool"], "input": event["input"]}
-        numbers = [self._question({**question, **about}, now) for question in event["questions"]]
-        self.asks[event["request"]] = {**event, "numbers": numbers}
-
-    def _not_allowed(self, event: dict) -> str | None:
-        if self.task["read_only"] and event["tool"] in ("Edit", "Write", "MultiEdit", "NotebookEdit"):
-            return self.backend.refuse(event, "This task is read-only: only your own task folder may change.")
-        return None
-
-    def _granted(self, event: dict) -> str | None:
-        """A permission that the person gave to exactly this call while no worker ran: used once."""
-        for question, answer in (self.inputs or {}).get("answers", []):
-            same = question.get("tool") == event["tool"] and question.get("input") == event["input"]
-            if same and question["kind"] == "permission" and questions.allowed(answer["text"])[0]:
-                self.inputs["answers"].remove((question, answer))
-                return self.backend.reply(event, [""])
-        return None
-
-    def _question(self, asked: dict, now: float) -> int:
-        from dispatch_hooks import outcome
-
-        question = questions.add(self.folder, {**asked, "asked": now, "run": self.status["run"]})
-        self._note_log(f"asks: {question['text']}")
-        self._save()
-        outcome.tell(outcome.asked_event(self.folder, self.task, self.status, question))
-        return question["n"]
-
-    # the files that any worker can write
-
-    def _hear_files(self, now: float) -> None:
-        known = {q.get("ref") for q in questions.every(self.folder)} if self._asked_names() else set()
-        for name in self._asked_names():
-            ref = f"ipc/{self.status['run']}/{name}"
-            data = None if ref in known or self._old(name) else files.read_in(self.ipc, name, 1 << 16)
-            if data is not None:
-                self._question({**_asked(data), "ref": ref}, now)
-
-    def _asked_names(self) -> list[str]:
-        try:
-            return sorted(n for n in os.listdir(self.ipc) if n.endswith(".question") and n[0] != ".")[:100]
-        except OSError:
-            return []
-
-    def _old(self, name: str) -> bool:
-        """A question of an earlier run: it was recorded then."""
-        return any((q.get("ref") or "").endswith(f"/{name}") for q in questions.every(self.folder))
+        if event["error"] and not self.end:  # else it is what our own interrupt made of it
+            self.end["error"] = event["error"].strip().partition("\n")[0][:300] or "an error without words"
 
     # the person's side
 
     def _hear_person(self, now: float) -> None:
-        if os.path.exists(os.path.join(self.folder, "cancel")):
-            self._stop("cancelled", True, now)
-        said = pending(self.folder, self.status)
+        if inputs.cancelled(self.folder):
+            self._stop("cancelled", True)
+        if self.told_to_end:
+            self._stop("error", "its supervisor was told to end")
+        said = inputs.pending(self.folder, self.status) if self.deadline is None else None
         for question, answer in said["answers"] if said else []:
-            self._pass_on(question, answer)
+            if self.asks.pass_on(question, answer):
+                self._heard({"answers": [(question, answer)], "notes": []})
         for note in said["notes"] if said else []:
-            self._pass_note(note, now)
+            if self._pass_note(note):
+                self._heard({"answers": [], "notes": [note]})
 
-    def _pass_on(self, question: dict, answer: dict) -> None:
-        if question.get("ref") and question["run"] == self.status["run"]:
-            name = os.path.basename(question["ref"]).removesuffix(".question")
-            files.write_in(self.ipc, f"{name}.answer", questions.choice(answer["text"], question["options"]) + "\n")
-            self._heard("answers", question["n"])
-            return
-        request = next((r for r, ask in self.asks.items() if question["n"] in ask["numbers"]), None)
-        if request is not None:
-            self._reply(request)
+    def _heard(self, said: dict) -> None:
+        inputs.take(self.status, said)
+        self.ledger.save()
 
-    def _reply(self, request: str) -> None:
-        ask = self.asks[request]
-        given = [questions.answer_of(self.folder, n) for n in ask["numbers"]]
-        if None in given:
-            return
-        words = [_words(q, a["text"]) for q, a in zip(ask["questions"], given, strict=True)]
-        del self.asks[request]
-        self.worker.send(self.backend.reply(ask, words))
-        for n in ask["numbers"]:
-            self._heard("answers", n)
-
-    def _pass_note(self, note: dict, now: float) -> None:
+    def _pass_note(self, note: dict) -> bool:
+        """Whether the worker was given it; one that takes no messages finds it in its plan."""
         if "retry" in note:
-            self._stop("error", "started again", now)
-            return
+            self._stop("error", "started again")
+        if self.deadline is not None:
+            return False
         words = self.backend.note(f"The person says: {note['text']}")
-        if words is None:
-            self._note_in_plan(note["text"])
-        self.turn_over = False
-        self.worker.send(words)
-        self._heard("notes", note["n"])
-
-    def _note_in_plan(self, words: str) -> None:
-        from dispatch_hooks import plan
-
-        inner = tasks.open_project_folder(self.task)
-        files.write_in(inner, "plan.md", plan.note(tasks.read_text(self.task, "plan.md"), words))
-        os.close(inner)
-
-    def _heard(self, kind: str, n: int) -> None:
-        self.status["taken"][kind] = [*self.status["taken"][kind], n]
-        self._save()
+        self._send(words)
+        return words is not None or self.ledger.note(note["text"])
 
     # ends
 
-    def _settle_turn(self) -> None:
+    def _settle_turn(self, now: float) -> None:
         """At the end of a turn: a nudge for what is not ticked, once; then the worker may go."""
-        if not self.turn_over or self.asks or self.worker.stdin is None or self.deadline is not None:
+        if not self.turn_over or self.asks.open or not self.worker.listens() or self.deadline is not None:
             return
-        if self.background and time.time() - self.turn_ended < BACKGROUND:
+        if self.background and now - self.turn_ended < BACKGROUND:
             return
-        left = [item["text"] for item in self._items() if item["mark"] == " "]
-        if self.end.get("error") or not left or self.nudged or self._blocked(time.time()):
+        left = [item["text"] for item in self.ledger.items() if item["mark"] == " "]
+        if self.end.get("error") or not left or self.nudged or self._asks_by_plan(now):
             self.deadline = time.monotonic() + GRACE
             self.worker.hang_up()
             return
-        self.nudged, self.turn_over = True, False
+        self.nudged = True
         words = "; ".join(f'"{text[:80]}"' for text in left[:5])
-        self.worker.send(self.backend.note(briefing.UNTICKED.format(plan=f"{self.place}/plan.md", items=words)))
+        self._send(self.backend.note(briefing.UNTICKED.format(plan=f"{self.place}/plan.md", items=words)))
 
-    def _blocked(self, now: float) -> bool:
+    def _asks_by_plan(self, now: float) -> bool:
         """A worker that stopped at a [?] item asked by its plan: that is a question too."""
-        from dispatch_hooks import plan
-
-        asked = {q.get("ref") for q in questions.every(self.folder)}
-        for text in plan.marked(self._items(), "?"):
-            if f"plan/{text}" not in asked:
-                self._question({"kind": "question", "text": text, "options": [], "ref": f"plan/{text}"}, now)
-        if self._waiting():
-            self.end["parked"] = True
-        return bool(self._waiting())
-
-    def _waiting(self) -> list[dict]:
-        return questions.waiting(self.folder)
+        self.asks.marked(now)
+        return bool(self.asks.waiting())
 
     def _mind_the_clock(self, now: float) -> None:
         if self.deadline is not None:
             self._press_on()
-            return
-        oldest = min((q["asked"] for q in self._waiting() if q["run"] == self.status["run"]), default=now)
-        if now - oldest > self.config["ask_seconds"]:
-            self._stop("parked", True, now)
+        elif self.asks.overdue(now, self.config["ask_seconds"]):
+            self._stop("parked", True)
 
-    def _stop(self, how: str, value: object, now: float) -> None:
+    def _stop(self, how: str, value: object) -> None:
         """Begins to end the worker: an interrupt where its CLI takes one, then signals."""
         if how in self.end:
             return
         self.end[how] = value
-        self.worker.send(self.backend.interrupt())
-        self.deadline = time.monotonic() + (GRACE if self.backend.interrupt() and not self.asks else 0)
+        words = self.backend.interrupt()
+        self.worker.send(words)
+        self.deadline = time.monotonic() + (GRACE if words and not self.asks.open else 0)
 
     def _press_on(self) -> None:
         interrupted = self.turn_over and bool(self.end) and not self.worker.signalled
@@ -398,22 +320,26 @@ class Run:
 
     def _close(self, now: float) -> None:
         """No process left, then the record, then the news of it, then off the list."""
-        from dispatch_hooks import outcome
+        worker.leave_none(self.mark, os.getpid())
+        try:
+            state, why = self._judge(now)
+        except Exception as error:
+            self._own_fault(error)
+            state, why = outcome.judge(self.end, [])
+        self.status.update(state=state, why=why, ended=now, worker=None)
+        self.ledger.end(self._close_questions, self.ledger.write, self._announce, self._leave)
 
-        worker.leave_none(self.mark)
+    def _judge(self, now: float) -> tuple[str, str]:
         self._judge_exit()
-        if self._waiting() and not self.end.get("cancelled"):
-            self.end.setdefault("parked", True)
-        state, why = outcome.judge(self.end, self._items())
-        output = bool(tasks.read_text(self.task, "output.md", 1))
-        self.status.update(state=state, why=why, ended=now, output=output, worker=None)
+        if self.worker and not self.end:
+            self.asks.marked(now)
+        if self.worker and self.asks.waiting():
+            self.end["parked"] = True
+        self.ledger.update()
+        self.status["output"] = bool(tasks.read_text(self.task, "output.md", 1))
         self.status["summary"] = outcome.summary(self.task, self.last_words)
-        if state == "finished":
-            self._check()
-        self._save()
-        files.remove(os.path.join(self.folder, "cancel"))
-        outcome.announce(self.folder, self.task, self.status)
-        tasks.deactivate(self.folder)
+        state, why = outcome.judge(self.end, self.ledger.items())
+        return self._checked() if state == "finished" else (state, why)
 
     def _judge_exit(self) -> None:
         """An end that nobody asked for: before its turn was over, or with a status that says failure."""
@@ -429,88 +355,38 @@ class Run:
         said = said or (self.last_words if self.backend.ends_by_itself else "")
         self.end["error"] = f"{self.task['backend']} {how}" + (f": {said.splitlines()[-1][:200]}" if said else "")
 
-    def _check(self) -> None:
+    def _checked(self) -> tuple[str, str]:
+        """What the person's check makes of a finished task."""
         command = self.task.get("check") or self.config["check"]
         if not command:
-            return
-        import subprocess
+            return "finished", ""
+        log, limit = os.path.join(self.folder, "check.log"), self.config["check_seconds"]
+        how = check.run(command, self.env, self._cwd(), log, limit, self._unwanted)
+        worker.leave_none(self.mark, os.getpid())
+        if inputs.cancelled(self.folder):
+            return "cancelled", ""
+        return ("failed", f"check failed: {command} ({how})") if how else ("checked", "")
 
-        with open(os.path.join(self.folder, "check.log"), "wb") as log:
-            try:
-                done = subprocess.run(
-                    ["/bin/sh", "-c", command], cwd=self._cwd(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                    timeout=self.config["check_seconds"], check=False,
-                )  # fmt: skip
-                how = f"exit status {done.returncode}" if done.returncode else ""
-            except subprocess.TimeoutExpired:
-                how = f"no end after {self.config['check_seconds']} s"
-        if how:
-            self.status.update(state="failed", why=f"check failed: {command} ({how})")
-        else:
-            self.status["state"] = "checked"
+    def _unwanted(self) -> bool:
+        return self.told_to_end or inputs.cancelled(self.folder)
 
-    # records
+    def _close_questions(self) -> None:
+        """What was asked by a task that is over needs no answer; what is said to a cancelled one counts no more."""
+        if self.status["state"] == "cancelled":
+            inputs.close(self.folder, self.status, "cancelled", self.status["ended"])
+        elif self.status["state"] in ("finished", "checked"):
+            inputs.withdraw(self.folder, "it was done without", self.status["ended"])
 
-    def _items(self) -> list[dict]:
-        from dispatch_hooks import plan
+    def _announce(self) -> None:
+        if self.status["state"] in tasks.ENDED:  # a parked one is still to be cancelled
+            inputs.forget_cancel(self.folder)
+        outcome.announce(self.folder, self.task, self.status)
 
-        return plan.read(tasks.read_text(self.task, "plan.md"))
-
-    def _show(self, now: float) -> None:
-        if now - self.written >= 1.0:
-            self._save()
-
-    def _save(self) -> None:
-        from dispatch_hooks import plan
-
-        self.written = time.time()
-        self.status["ticked"], self.status["items"] = plan.count(self._items())
-        self.status["files"] = sorted(self.changed)[:200]
-        if self.status != getattr(self, "saved", None):
-            tasks.set_status(self.folder, self.status)
-            self.saved = {**self.status, "taken": {**self.status["taken"]}}
-
-    def _note_log(self, text: str) -> None:
-        """worker.log in the task's folder: what a person reads with tail -f."""
-        stamp = time.strftime("%H:%M:%S")
-        line = "".join(c if c.isprintable() else " " for c in text[:2000].replace("\n", " ⏎ "))
-        append(self.task, f"{stamp} {line}\n")
-
-
-def append(task: dict, line: str) -> None:
-    try:
-        inner = tasks.open_project_folder(task)
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        log = os.open("worker.log", flags, 0o644, dir_fd=inner)
-        os.write(log, line.encode())
-        os.close(log)
-        os.close(inner)
-    except OSError:
-        pass
-
-
-def _journal(folder: str) -> int:
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-    return os.open(os.path.join(folder, "events.jsonl"), flags, 0o600)
-
-
-def _asked(data: bytes) -> dict:
-    """A question file: JSON {"text","options"} as `dispatch-hooks ask` writes it, or plain words."""
-    import json
-
-    try:
-        given = json.loads(data)
-        text, options = str(given["text"]), [str(option) for option in given.get("options") or []]
-    except (ValueError, TypeError, KeyError, AttributeError):
-        text, options = data.decode(errors="replace"), []
-    return {"kind": "question", "text": text.strip()[:8000] or "(an empty question)", "options": options[:20]}
-
-
-def _words(question: dict, text: str) -> str:
-    if question["kind"] == "permission":
-        granted, why = questions.allowed(text)
-        return "" if granted else why or "The person said no."
-    return questions.choice(text, question["options"])
+    def _leave(self) -> None:
+        """Off the active list, and on again for what was said at this very moment."""
+        tasks.deactivate(self.folder)
+        if _news_since(self.folder, self.said):
+            tasks.activate(self.folder)
 
 
 def _uuid() -> str:

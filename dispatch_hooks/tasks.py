@@ -125,7 +125,17 @@ def read(folder: str) -> dict | None:
 
 def status(folder: str) -> dict:
     """How it goes. {"state": "starting"} where no supervisor has said anything yet."""
-    return files.read_json(os.path.join(folder, "status.json")) or {"state": "starting", "run": 0}
+    path = os.path.join(folder, "status.json")
+    found = files.read_json(path) or {}
+    if isinstance(found.get("state"), str) and isinstance(found.get("run"), int):
+        return found
+    return _unreadable(path) if os.path.lexists(path) else {"state": "starting", "run": 0}
+
+
+def _unreadable(path: str) -> dict:
+    """What ran and left no record is lost, and never started as if it were new. Its run is one that no run was."""
+    at = int(os.lstat(path).st_mtime)
+    return {"state": "lost", "run": at, "why": "its record cannot be read", "ended": float(at)}
 
 
 def set_status(folder: str, value: dict) -> None:
@@ -133,8 +143,13 @@ def set_status(folder: str, value: dict) -> None:
 
 
 def supervised(folder: str) -> bool:
-    """Whether a supervisor lives: it holds the lock, or, where a logout took the runtime folder away, its pid does."""
-    return files.held(lock_file(folder)) or processes.alive(status(folder).get("supervisor"))
+    """Whether a supervisor has the task: it holds the lock; after a logout, which takes the runtime folder away, its
+    pid tells. One that has let the lock go at the end of its run looks no more.
+    """
+    if files.held(lock_file(folder)):
+        return True
+    found = status(folder)
+    return found["state"] in RUNNING and processes.alive(found.get("supervisor"))
 
 
 # the active list

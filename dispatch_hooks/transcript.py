@@ -66,5 +66,16 @@ def _carrier(entry: dict) -> bool:
     return isinstance(attachment, dict) and attachment.get("type") in ("hook_additional_context", "queued_command")
 
 
+def queued(path: str, start: int, text: str) -> bool:
+    """Whether, since start, a wake with the text was queued and is still: nothing has left the queue after it."""
+    brought, there = json.dumps(text, ensure_ascii=False)[1:-1].encode(), False
+    for line in since(path, start).split(b"\n"):
+        if b'"queue-operation"' in line:
+            entry = _entry(line)
+            if entry.get("type") == "queue-operation":
+                there = (there or brought in line) if entry.get("operation") == "enqueue" else False
+    return there
+
+
 def holds(path: str, text: str) -> bool:
     return json.dumps(text, ensure_ascii=False)[1:-1].encode() in since(path, 0)

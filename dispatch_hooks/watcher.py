@@ -29,6 +29,9 @@ ALONE = 60.0
 LOOK = 5.0
 """Seconds between looks where the system gives no descriptor for the end of a process."""
 
+PATIENCE = 60.0
+"""Seconds between looks unrung: a logout takes bells away, a killed process may not have rung."""
+
 
 def main() -> None:
     try:
@@ -51,7 +54,7 @@ def watch(env: dict) -> int:
     lock = files.lock(hosts.place(pid, "watcher.lock"))
     if lock is None:
         return 0
-    return Watcher(pid, env).live()
+    return Watcher(pid, env, lock).live()
 
 
 def wakes_here(pid: int, env: dict) -> bool:
@@ -63,17 +66,21 @@ def wakes_here(pid: int, env: dict) -> bool:
 
 
 class Watcher:
-    def __init__(self, pid: int, env: dict) -> None:
-        self.pid, self.env = pid, env
+    def __init__(self, pid: int, env: dict, lock: int) -> None:
+        self.pid, self.env, self.lock = pid, env, lock
         self.begun = time.time()
-        self.bell = files.bell(hosts.place(pid, "bell"))
         self.host_end = processes.end_handle(pid)
         self.ends: dict[str, tuple[int, int | None]] = {}
-        self.leaving = False
-        files.write(hosts.place(pid, "watching"), f"{os.getpid()}\n")
+        self.host: dict | None = None
+        self.leaving = self.rung = False
+        self._settle_in()
         import signal
 
         signal.signal(signal.SIGTERM, self._leave)
+
+    def _settle_in(self) -> None:
+        self.bell = files.bell(hosts.place(self.pid, "bell"))
+        files.write(hosts.place(self.pid, "watching"), f"{os.getpid()}\n")
 
     def _leave(self, *_) -> None:
         self.leaving = True
@@ -94,13 +101,17 @@ class Watcher:
                     return 0
                 self._block(wait)
         finally:
-            files.remove(hosts.place(self.pid, "watching"))
+            if self._stands():
+                files.remove(hosts.place(self.pid, "watching"))
 
     def step(self, now: float) -> tuple[str, float | None]:
         """(the digest to wake with or "", seconds to wait or None to end)."""
-        host = files.read_json(hosts.place(self.pid, "host.json"))
+        host = self._host()
         if host is None:
-            return "", (ALONE if now - self.begun < ALONE else None)
+            return "", (ALONE if self.host is None and now - self.begun < ALONE else None)
+        if not self._stands() and not self._return(host):
+            return "", None
+        delivery.mark(host, hosts.chats_of(host))
         own = self._own_tasks(host)
         self._mind_supervisors(own)
         if not own and not os.path.exists(hosts.place(self.pid, "tasks")) and now - self.begun > ALONE:
@@ -114,7 +125,39 @@ class Watcher:
         return self._claim(host, now), self._patience()
 
     def _patience(self) -> float:
-        return LOOK if self.host_end is None else 3600.0
+        return LOOK if self.host_end is None else PATIENCE
+
+    def _host(self) -> dict | None:
+        """The host's record. None before its first hook, and when it has handed over (then our bell was rung)."""
+        found = files.read_json(hosts.place(self.pid, "host.json"))
+        if found is None and self.host and not self.rung:
+            return self.host
+        self.host = found or self.host
+        return found
+
+    def _stands(self) -> bool:
+        """Whether our bell is the one that others ring."""
+        try:
+            there, ours = os.stat(hosts.place(self.pid, "bell")), os.fstat(self.bell)
+        except OSError:
+            return False
+        return (there.st_ino, there.st_dev) == (ours.st_ino, ours.st_dev)
+
+    def _return(self, host: dict) -> bool:
+        """A logout takes the runtime folder away under a host that lives on (tmux, screen): its record is written
+        again. False where another watcher has come first.
+        """
+        files.own_folder(os.path.dirname(hosts.top()))
+        lock = files.lock(hosts.place(self.pid, "watcher.lock"))
+        if lock is None:
+            return False
+        os.close(self.lock)
+        os.close(self.bell)
+        self.lock = lock
+        files.write_json(hosts.place(self.pid, "host.json"), host)
+        files.touch(hosts.place(self.pid, "tasks"))
+        self._settle_in()
+        return True
 
     def _own_tasks(self, host: dict) -> list[str]:
         chats = hosts.chats_of(host)
@@ -145,7 +188,7 @@ class Watcher:
         return fresh if any(wakes(event, policy, bool(own)) for event in fresh) else []
 
     def _claim(self, host: dict, now: float) -> str:
-        events = delivery.take(host, f"wake-{self.pid}-{int(now * 1000)}", now)
+        events = delivery.take(host, f"{delivery.WAKE}{self.pid}-{int(now * 1000)}", now)
         if not events:
             return ""
         files.write(hosts.place(self.pid, "woken"), f"{now}\n")
@@ -162,11 +205,13 @@ class Watcher:
         handles = [self.bell, self.host_end, *(handle for _, handle in self.ends.values())]
         if None in handles:
             wait = min(wait, LOOK)
-        try:
-            select.select([handle for handle in handles if handle is not None], [], [], wait)
-        except InterruptedError:
-            pass
+        ready = select.select([handle for handle in handles if handle is not None], [], [], wait)[0]
+        self.rung = bool(ready)
         files.drain(self.bell)
+        for folder, (pid, handle) in self.ends.items():
+            if handle in ready:  # told once: it would be ready for ever
+                os.close(handle)
+                self.ends[folder] = (pid, None)
 
     def _hand_over(self) -> int:
         session_end.hand_over(self.pid)

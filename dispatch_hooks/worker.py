@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import time
 
@@ -17,8 +19,11 @@ INJECTED = (
 ).split()
 """What Claude Code adds to a hook's environment (docs/claude-code.md); the rest is the person's."""
 
-BATCH = 64
+BATCH = 16
 """Reads of 64 KiB in a row before the other sides are looked at."""
+
+LINE = 8 << 20
+"""Bytes of a line that are kept; the longest messages of a CLI (a file to be written) are a tenth of that."""
 
 
 def environment(task: dict, mark: str, place: str, extra: dict, drop: list[str]) -> dict:
@@ -40,20 +45,21 @@ class Worker:
         self.end = processes.end_handle(self.pid)
         self.code: int | None = None
         self.signalled = False
-        self._rest = b""
+        self._rest, self._unsent, self._leaving = b"", bytearray(), False
 
     def descriptors(self) -> list[int]:
         """What becomes readable when there is something to hear of it."""
         return [fd for fd in (self.stdout, self.end) if fd is not None]
 
     def ended(self) -> bool:
-        if self.code is None:
-            done, status = os.waitpid(self.pid, os.WNOHANG)
-            self.code = os.waitstatus_to_exitcode(status) if done else None
+        """Whether it has; reaps its orphans on the way, which a subreaper gets."""
+        for pid, status in _reaped():
+            if pid == self.pid:
+                self.code = os.waitstatus_to_exitcode(status)
         return self.code is not None
 
-    def lines(self) -> list[bytes]:
-        """The whole lines that it has written since; a last one without a line end comes with its end."""
+    def lines(self, last: bool = False) -> list[bytes]:
+        """The whole lines that it has written since; the last ones with what has no line end."""
         chunks = [self._rest]
         for _ in range(BATCH if self.stdout is not None else 0):
             try:
@@ -66,24 +72,41 @@ class Worker:
                 chunks.append(b"\n")
                 break
             chunks.append(chunk)
-        *lines, self._rest = b"".join(chunks).split(b"\n")
+        *lines, rest = b"".join(chunks).split(b"\n")
+        self._rest = rest[:LINE]
+        if last:
+            lines, self._rest = [*lines, self._rest], b""
         return [line for line in lines if line.strip()]
 
-    def send(self, text: str | None) -> None:
-        """Writes to its stdin; nothing where it has hung up or has ended: its end will say why."""
-        if not text or self.stdin is None:
-            return
-        view = memoryview(text.encode())
-        try:
-            while view:
-                view = view[os.write(self.stdin, view) :]
-        except OSError:
-            self.hang_up()
+    def listens(self) -> bool:
+        return self.stdin is not None and not self._leaving
 
-    def hang_up(self) -> None:
-        if self.stdin is not None:
+    def send(self, text: str | None) -> None:
+        """Writes to its stdin, now or when it reads; nothing where it has hung up or has ended: its end says why."""
+        if text and self.listens():
+            self._unsent += text.encode("utf-8", "replace")
+            self.flush()
+
+    def unsent(self) -> list[int]:
+        """Its stdin, while there is something that it has not read yet."""
+        return [self.stdin] if self._unsent and self.stdin is not None else []
+
+    def flush(self) -> None:
+        try:
+            while self.unsent():
+                del self._unsent[: os.write(self.stdin, self._unsent[: 1 << 16])]
+        except BlockingIOError:
+            return
+        except OSError:
+            self._leaving = True
+        if self._leaving and self.stdin is not None:
             os.close(self.stdin)
             self.stdin = None
+
+    def hang_up(self) -> None:
+        """Closes its stdin, as soon as it has read what was sent."""
+        self._leaving = True
+        self.flush()
 
     def press(self) -> None:
         """A signal to end: the first time one that it may act upon."""
@@ -99,9 +122,9 @@ def _spawn(argv: list[str], env: dict, cwd: str, errors: str) -> tuple[int, int,
     ours_out, theirs_out = os.pipe()
     failed_in, failed_out = os.pipe()
     err = os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    pid = os.fork()
+    parent, pid = os.getpid(), os.fork()
     if not pid:
-        _become(argv, env, cwd, (theirs_in, theirs_out, err), failed_out)
+        _become(argv, env, cwd, (theirs_in, theirs_out, err), failed_out, parent)
     for fd in (theirs_in, theirs_out, err, failed_out):
         os.close(fd)
     failure = os.read(failed_in, 8)
@@ -109,44 +132,60 @@ def _spawn(argv: list[str], env: dict, cwd: str, errors: str) -> tuple[int, int,
     if failure:
         os.waitpid(pid, 0)
         raise OSError(int(failure), os.strerror(int(failure)), argv[0])
+    os.set_blocking(ours_in, False)
     os.set_blocking(ours_out, False)
     return pid, ours_in, ours_out
 
 
-def _become(argv: list[str], env: dict, cwd: str, standard: tuple, failed: int) -> None:
+def _become(argv: list[str], env: dict, cwd: str, standard: tuple, failed: int, parent: int) -> None:
     try:
         os.setsid()
         processes.die_with_parent(KILL)
+        if os.getppid() != parent:  # it died before it could be heard of
+            os._exit(127)
         for target, fd in enumerate(standard):
             os.dup2(fd, target)
         os.chdir(cwd)
         os.execve(argv[0], argv, env)
     except OSError as error:
         os.write(failed, str(error.errno).encode())
+    except ValueError:  # a NUL or half a surrogate pair in its arguments
+        os.write(failed, str(errno.EINVAL).encode())
     finally:
         os._exit(127)
 
 
-def leave_none(mark: str) -> None:
-    """Ends every process that bears a run's mark, however it got away from its parents."""
+def leave_none(mark: str, subreaper: int = 0) -> None:
+    """Ends every process that bears a run's mark, however it got away from its parents; and one that took the mark
+    off, by its coming to the subreaper.
+    """
     for number in (TERM, KILL):
-        left = processes.marked("DISPATCH_HOOKS_RUN", mark)
-        processes.signal_all(left, number)
+        told: set[int] = set()
         deadline = time.monotonic() + 2.0
-        while left and time.monotonic() < deadline:
-            _reap()
-            time.sleep(0.02)
-            left = processes.marked("DISPATCH_HOOKS_RUN", mark)
-        if not left:
+        while left := set(_left(mark, subreaper)):
+            if time.monotonic() > deadline:
+                break
+            processes.signal_all(left - told, number)
+            told |= left
+            time.sleep(0.01)
+            if subreaper:
+                _reaped()
+        else:
             return
 
 
-def _reap() -> None:
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        pass
+def _left(mark: str, subreaper: int) -> list[int]:
+    found = processes.marked("DISPATCH_HOOKS_RUN", mark)
+    return found + (processes.children(subreaper) if subreaper else [])
+
+
+def _reaped() -> list[tuple[int, int]]:
+    """(pid, status) of the children that have ended."""
+    found = []
+    with contextlib.suppress(ChildProcessError):
+        while (one := os.waitpid(-1, os.WNOHANG))[0]:
+            found.append(one)
+    return found
 
 
 def mark(folder: str, run: int) -> str:

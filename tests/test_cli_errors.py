@@ -73,7 +73,7 @@ def test_a_name_that_no_task_can_have_is_refused(run, over, verb, name):
 
 
 def test_without_any_task_it_says_so(run):
-    assert "there are none in this project" in run("show", "security-audit")[2]
+    assert "this project has none" in run("show", "security-audit")[2]
 
 
 def test_a_task_is_found_whatever_its_case(run, over):
@@ -291,7 +291,7 @@ def at_a_terminal(bare, *args: str):
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (("answer", "nothing", "yes"), 'no task "nothing": there are none in this project'),
+        (("answer", "nothing", "yes"), 'no task "nothing": this project has none'),
         (("answer", "", "yes"), 'no task ""'),
     ],
 )

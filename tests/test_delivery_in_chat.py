@@ -9,7 +9,8 @@ def assert_told(product, server, words: str, times: int = 1) -> None:
     """The words stand so often in the newest request of a chat."""
     newest = server.matching(host())[-1]
     told = newest.all_text.count(words)
-    assert told == times, f"{told} times in {newest.user_texts[-2:]}; {product.inboxes()}\n{product.hosts()}\n{product.logs()}"
+    found = f"{told} times in {newest.user_texts[-2:]}; {product.inboxes()}\n{product.hosts()}\n{product.logs()}"
+    assert told == times, found
 
 
 def wait_delivered(product, events: int = 1) -> None:

@@ -13,7 +13,8 @@ from dispatch_hooks.models import Config
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 VOCABULARY = {**config.vocabulary(config.DEFAULTS, ["security-audit", "api-docs", "x"]), "aliases": []}
-STATE = {"tasks": {"security-audit": "finished", "api-docs": "running", "x": "running"}, "asking": ["api-docs"], "own": True}
+TASKS = {"security-audit": "finished", "api-docs": "running", "x": "running"}
+STATE = {"tasks": TASKS, "asking": ["api-docs"], "own": True}
 
 
 def blocks(language: str) -> list[str]:
@@ -35,10 +36,9 @@ def test_every_command_that_readme_names_exists():
 
 @pytest.mark.parametrize("words", re.findall(r"^\| `([^|]*?)`", README, re.M))
 def test_what_can_be_typed_is_understood(words):
-    for typed in re.split("`, `", words):
-        typed = typed.replace("…", "review the auth module").rstrip("`")
-        if typed.endswith(":"):
-            typed += "\n- review the login\n- review the logout"
+    for example in re.split("`, `", words):
+        typed = example.replace("…", "review the auth module").rstrip("`")
+        typed = re.sub(":$", ":\n- review the login\n- review the logout", typed)
         parsed = request.parse(typed, VOCABULARY)
         assert parsed["dispatch"] or control.parse(typed, STATE), typed
 

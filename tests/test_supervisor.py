@@ -88,8 +88,7 @@ said="I took $(cat "$folder/ipc/001.answer")"
 def test_a_question_in_a_file_is_asked_and_answered_and_the_worker_goes_on(lab):
     lab.script("asker", ASK + TICK)
     (folder,) = lab.dispatch("asker")
-    wait_until(lambda: questions.waiting(folder), why="the question")
-    assert kinds(lab) == ["question"]
+    wait_until(lambda: kinds(lab) == ["question"], why="the question")
     assert lab.pending()[0]["options"] == ["red", "blue"]
     assert steer.state(folder) == "asks"
     steer.answer(folder, "2", "typed", env())

@@ -32,8 +32,8 @@ def _unknown(name: str) -> str:
 
     known = tasks.ids(here())
     near = difflib.get_close_matches(name, known, 3, 0.5) or known[:5]
-    hint = f"do you mean {', '.join(near)}?" if near else "there are none in this project"
-    return f'no task "{name}": {hint} `dispatch-hooks status --all` lists every project\'s'
+    hint = f"do you mean {', '.join(near)}?" if near else "this project has none."
+    return f'no task "{name}": {hint} To see every project\'s, type: dispatch-hooks status --all'
 
 
 def task_ids(incomplete: str) -> list[str]:

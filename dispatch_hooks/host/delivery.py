@@ -3,27 +3,44 @@
 from __future__ import annotations
 
 import os
+import time
 
 from dispatch_hooks import digest, files, hosts, inbox, paths, processes, questions, transcript
 
+WAKE = "wake-"
+"""How the token of a wake's claim begins."""
+
 
 def take(host: dict, token: str, now: float) -> list[dict]:
-    """Claims all news of the host's chats under one token; what is no news any more is put aside as delivered."""
-    files.remove(hosts.place(host["pid"], "news"))
-    everyone = hosts.live()
+    """Claims all news of the host's chats under one token, a prompt's id or "wake-…"; what is no news any more is put
+    aside as delivered.
+    """
+    chats = hosts.chats_of(host)
     taken = []
-    for chat in hosts.chats_of(host, everyone):
-        settle(chat, host)
+    for chat in chats:
+        settle(chat, host, prompt="" if token.startswith(WAKE) else token)
         taken += _claim(chat, token, host, now)
-    if taken or any(inbox.claims(chat) for chat in hosts.chats_of(host, everyone)):
-        files.touch(hosts.place(host["pid"], "news"))
+    mark(host, chats)
     return sorted(taken, key=inbox.urgency)
+
+
+def mark(host: dict, chats: list[str]) -> None:
+    """The gate's marker stands as long as anything is not delivered. It goes last, and comes back for what came
+    meanwhile: a hook that is killed on the way leaves a marker too many, never one too few.
+    """
+    path = hosts.place(host["pid"], "news")
+    if not any(inbox.anything(chat) for chat in chats):
+        files.remove(path)
+    if any(inbox.anything(chat) for chat in chats):
+        files.touch(path)
 
 
 def _claim(chat: str, token: str, host: dict, now: float) -> list[dict]:
     events = inbox.pending(chat)
-    old = [event for event in events if moot(event)]
-    fresh = [event for event in events if event not in old]
+    inbox.tidy(chat, events)
+    old, fresh = [], []
+    for event in events:
+        (old if moot(event) else fresh).append(event)
     if old and inbox.claim(chat, f"moot-{token}", {}, old):
         inbox.deliver(chat, f"moot-{token}")
     return inbox.claim(chat, token, about(host, fresh, now), fresh) if fresh else []
@@ -46,29 +63,45 @@ def about(host: dict, events: list[dict], now: float) -> dict:
     return {"host": who, **chat, "text": line, "at": now}
 
 
-def settle(chat: str, host: dict | None, ended: str = "") -> None:
+def settle(chat: str, host: dict | None, ended: str = "", prompt: str = "") -> None:
     """Acknowledges the claims that arrived and takes back those that did not.
 
-    ended: the prompt whose turn has just ended; its claim arrived. A claim of another host that lives is its own.
+    ended: the prompt whose turn has just ended; its claim arrived. prompt: one that has just come, which shows that
+    an earlier one without an answer was thrown away; while a turn runs, nothing else shows that. A claim of another
+    host that lives is its own; one that died gives all back.
     """
     for token, claim in inbox.claims(chat):
         if (ended and token == ended) or arrived(claim):
             inbox.deliver(chat, token)
-        elif not ended and not _anothers(claim, host) and not _fresh_wake(token, claim):
+        elif not processes.alive(claim.get("host")) or (prompt and _thrown_away(token, claim, host, prompt)):
             inbox.give_back(chat, token)
+
+
+def _thrown_away(token: str, claim: dict, host: dict | None, prompt: str) -> bool:
+    """A prompt that is queued while a turn runs comes with the id of that turn."""
+    own = host is not None and claim["host"]["pid"] == host["pid"]
+    return own and token != prompt and not _on_its_way(token, claim)
 
 
 def arrived(claim: dict) -> bool:
     return bool(claim.get("text")) and transcript.answered(claim["transcript"], claim["size"], claim["text"])
 
 
-def _anothers(claim: dict, host: dict | None) -> bool:
-    who = claim.get("host")
-    return bool(who) and processes.alive(who) and (host is None or who["pid"] != host["pid"])
+def _on_its_way(token: str, claim: dict) -> bool:
+    """A wake that was handed over a moment ago, or that Claude Code keeps until the turn that runs is over."""
+    if not token.startswith(WAKE):
+        return False
+    fresh = 0 <= time.time() - claim.get("at", 0) < 5.0
+    return fresh or transcript.queued(claim["transcript"], claim["size"], claim["text"])
 
 
-def _fresh_wake(token: str, claim: dict) -> bool:
-    """A wake that was handed over a moment ago is still on its way through Claude Code."""
-    import time
-
-    return token.startswith("wake-") and time.time() - claim.get("at", 0) < 5.0
+def joined(host: dict, prompt: str, token: str) -> list[dict]:
+    """The events of the wake that became this prompt, in all chats; their claims now belong to it."""
+    chats = hosts.chats_of(host)
+    waking = [(wake, claim) for chat in chats for wake, claim in inbox.claims(chat) if wake.startswith(WAKE)]
+    woken = {wake for wake, claim in waking if claim.get("text") and claim["text"] in prompt}
+    events = [event for wake in woken for chat in chats for event in inbox.claimed(chat, wake)]
+    for wake in woken:
+        for chat in chats:
+            inbox.retoken(chat, wake, token)
+    return sorted(events, key=inbox.urgency)

@@ -18,6 +18,7 @@ def handle(event: dict, env: dict, now: float) -> dict | None:
     if not hosts.first(pid, f"{event['session_id']}.{event.get('source', '')}.{int(now) // 5}.start"):
         return None
     recover.recover(env, now)
+    hosts.clear_watching(pid)
     mine = hosts.chats_of(host)
     if any(inbox.anything(chat) for chat in mine):
         hosts.mark(pid)

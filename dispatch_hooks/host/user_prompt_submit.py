@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dispatch_hooks import digest, files, hosts, inbox, tasks
+from dispatch_hooks import digest, files, hosts, tasks
 from dispatch_hooks.host import delivery
 
 EVENT = "UserPromptSubmit"
@@ -15,6 +15,7 @@ def handle(event: dict, env: dict, now: float) -> dict | None:
     pid = hosts.host_pid(env)
     project = tasks.project_of(event["cwd"] or "/", env.get("CLAUDE_PROJECT_DIR", ""))
     host = hosts.register(pid, event, project, env)
+    hosts.clear_watching(pid)
     prompt, token = event.get("prompt", ""), event.get("prompt_id") or f"prompt-{int(now * 1000)}"
     # A prompt that was queued while a turn ran comes with that turn's id (measured): its words tell it apart.
     if not hosts.first(pid, f"{token}.{tasks.digest(prompt)}"):
@@ -39,15 +40,12 @@ def _wake(host: dict, prompt: str, token: str) -> dict | None:
     """The prompt that our own wake became: its claim now belongs to this prompt; the person reads the exact words."""
     if not prompt.lstrip().startswith("<task-notification>"):
         return None
-    for chat in hosts.chats_of(host):
-        for wake, claim in inbox.claims(chat):
-            if wake.startswith("wake-") and claim.get("text") and claim["text"] in prompt:
-                events = inbox.claimed(chat, wake)
-                inbox.retoken(chat, wake, token)
-                hosts.mark(host["pid"])
-                _note_asking(host, events)
-                return {"systemMessage": digest.for_person(events)}
-    return None
+    events = delivery.joined(host, prompt, token)
+    if not events:
+        return None
+    hosts.mark(host["pid"])
+    _note_asking(host, events)
+    return {"systemMessage": digest.for_person(events)}
 
 
 def _news(host: dict, token: str, now: float) -> dict | None:
