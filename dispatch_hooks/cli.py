@@ -11,6 +11,7 @@ from dispatch_hooks.commands import (
     cancel,
     clean,
     config,
+    demo,
     dispatch,
     doctor,
     install,
@@ -52,7 +53,7 @@ def main(
 
 
 for module in (
-    install, uninstall, doctor, status, show, logs, answer, tell, cancel, retry, clean, dispatch, parse, ask, relink,
+    install, uninstall, doctor, status, show, logs, answer, tell, cancel, retry, clean, dispatch, parse, ask, relink, demo,
 ):  # fmt: skip
     name = module.__name__.rpartition(".")[2]
     app.command(name)(getattr(module, name))
