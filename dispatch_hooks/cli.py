@@ -53,7 +53,8 @@ def main(
 
 
 for module in (
-    install, uninstall, doctor, status, show, logs, answer, tell, cancel, retry, clean, dispatch, parse, ask, relink, demo,
+    install, uninstall, doctor, status, show, logs, answer, tell, cancel, retry, clean,
+    dispatch, parse, ask, relink, demo,
 ):  # fmt: skip
     name = module.__name__.rpartition(".")[2]
     app.command(name)(getattr(module, name))

@@ -53,7 +53,7 @@ def _guard(forbidden: tuple[str, ...]):
             return
         for path in args[:2]:
             name = os.fsdecode(path) if isinstance(path, str | bytes | os.PathLike) else ""
-            if name.startswith(forbidden) and not name.startswith(CHECKOUT):
+            if name.startswith(forbidden) and not name.startswith(CHECKOUT + os.sep):
                 raise RealHomeTouched(f"{event} {name}")
 
     return hook

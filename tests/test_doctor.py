@@ -543,7 +543,10 @@ def test_chats_that_ended_without_a_word_are_said_and_cleared(world):
 
 
 def test_news_of_closed_chats_are_said(world):
-    event = {"key": "p~t", "run": 1, "kind": "finished", "chat": "closed", "project": str(world.project)}
+    event = {
+        "key": "p~t", "task": "t", "run": 1, "kind": "finished", "chat": "closed", "project": str(world.project),
+        "model": "opus", "text": "", "made": 1.0,
+    }  # fmt: skip
     inbox.post(event)
     [found] = world.look(records.news)
     assert found.state == "ok"
