@@ -48,6 +48,12 @@ def take(status: dict, said: dict | None) -> None:
     status["taken"] = taken
 
 
+def since(folder: str, said: dict) -> bool:
+    """Whether the person said more than a run was given; what none could be started with waits for the next word."""
+    later = numbers(pending(folder, tasks.status(folder)))
+    return bool(later - numbers(said)) or cancelled(folder)
+
+
 # cancelled
 
 

@@ -18,7 +18,20 @@ import select
 import signal
 import time
 
-from dispatch_hooks import asks, backends, briefing, check, config, files, inputs, outcome, processes, tasks, worker
+from dispatch_hooks import (
+    asks,
+    backends,
+    briefing,
+    config,
+    conversation,
+    ending,
+    files,
+    hearing,
+    inputs,
+    processes,
+    tasks,
+    worker,
+)
 from dispatch_hooks.ledger import Ledger
 
 GRACE = 5.0
@@ -39,7 +52,7 @@ def main(folder: str) -> int:
             return 0
         said = _run(folder)
         os.close(lock)
-        if said is None or not _news_since(folder, said):
+        if said is None or not inputs.since(folder, said):
             return 0
 
 
@@ -57,18 +70,11 @@ def _run(folder: str) -> dict | None:
     return said or inputs.NOTHING
 
 
-def _news_since(folder: str, said: dict) -> bool:
-    """Whether anything came while nobody listened; what no worker could be started with waits for the next word."""
-    later = inputs.numbers(inputs.pending(folder, tasks.status(folder)))
-    return bool(later - inputs.numbers(said)) or inputs.cancelled(folder)
-
-
 class Run:
     """One life of a worker for a task."""
 
     def __init__(self, folder: str, task: dict, status: dict, said: dict | None) -> None:
         self.folder, self.task, self.said = folder, dict(task), said or inputs.NOTHING
-        self.before = status.get("why") or status["state"]
         self.status = {**status, "run": status["run"] + 1, "state": "running", "why": ""}
         self.status.update(started=None, ended=None)
         self.mark = worker.mark(folder, self.status["run"])
@@ -88,10 +94,10 @@ class Run:
         except OSError as error:
             self.end["error"] = f"cannot start {error.filename or 'the worker'}: {error.strerror}"
         except Exception as error:
-            self._own_fault(error)
+            self.own_fault(error)
         else:
             self._accompany()
-        self._close(time.time())
+        ending.close(self, time.time())
 
     def _accompany(self) -> None:
         try:
@@ -99,9 +105,9 @@ class Run:
                 self._wait()
                 self.step(time.time())
         except Exception as error:
-            self._own_fault(error)
+            self.own_fault(error)
 
-    def _own_fault(self, error: Exception) -> None:
+    def own_fault(self, error: Exception) -> None:
         """A fault of ours ends the run, and says so; without a record it would be started again and again."""
         import traceback
 
@@ -121,54 +127,28 @@ class Run:
     def _start(self) -> None:
         signal.signal(signal.SIGTERM, self._told_to_end)
         processes.adopt_orphans()
-        self._follow_orders()
+        conversation.follow_orders(self.task, self.status, self.said)
         self.config, self.backend = config.load(), backends.get(self.task["backend"])
-        self.place = os.path.join(self.task["project"], tasks.place(self.task))
         self.bell = files.bell(tasks.bell_file(self.folder))
         self.asks = asks.Asks(self.ledger, self.backend, self._send, self.said["answers"])
-        spec = self.backend.start(self.task, self._conversation(), self.config)
-        self.env = worker.environment(
-            self.task, self.mark, self.place, spec["env"], self.config["env"].get("drop", [])
-        )
-        self.worker = worker.Worker(spec["argv"], self.env, self._cwd(), os.path.join(self.folder, "stderr.txt"))
+        begun = conversation.begin(self.folder, self.task, self.status, self.said, self.backend)
+        spec = self.backend.start(self.task, begun, self.config)
+        self.place, drop = begun["folder"], self.config["env"].get("drop", [])
+        self.env = worker.environment(self.task, self.mark, self.place, spec["env"], drop)
+        self.worker = worker.Worker(spec["argv"], self.env, self.cwd(), os.path.join(self.folder, "stderr.txt"))
         self.worker.send(spec["stdin"])
         if spec["stdin"] is None or self.backend.ends_by_itself:
             self.worker.hang_up()
         self._record_start()
 
+    def unwanted(self) -> bool:
+        return self.told_to_end or inputs.cancelled(self.folder)
+
     def _told_to_end(self, *_) -> None:
         self.told_to_end = True
         files.ring(tasks.bell_file(self.folder))
 
-    def _follow_orders(self) -> None:
-        """A retry may name another model, which then stays, and always starts a new conversation."""
-        orders = [note["retry"] for note in self.said["notes"] if "retry" in note]
-        self.anew = bool(orders)
-        self.status["changed"] = {**(self.status.get("changed") or {}), **(orders[-1] if orders else {})}
-        self.task.update(self.status["changed"])
-
-    def _conversation(self) -> dict:
-        resume = bool(self.status.get("session")) and not self.anew and not self.backend.ends_by_itself
-        if not resume:
-            self.status.update(session=_uuid(), cost_before=self.status.get("cost_usd") or 0)
-        return {
-            "n": self.status["run"],
-            "prompt": self._prompt(resume),
-            "session": self.status["session"],
-            "resume": resume,
-            "folder": self.place,
-        }
-
-    def _prompt(self, resume: bool) -> str:
-        """What came since, to a worker that knows the rest; all of it to a new one."""
-        if resume:
-            return briefing.news(**self.said)
-        if self.status["run"] == 1:
-            return briefing.first(self.task, self.place)
-        said = inputs.everything(self.folder)
-        return briefing.again(self.task, self.place, self.before) + "\n" + briefing.news(**said)
-
-    def _cwd(self) -> str:
+    def cwd(self) -> str:
         return os.path.join(self.task["project"], self.task.get("directory") or "")
 
     def _record_start(self) -> None:
@@ -210,39 +190,7 @@ class Run:
         self.ledger.journal(lines)
         for line in lines:
             for event in self.backend.read(line):
-                getattr(self, f"_on_{event['kind']}")(event, now)
-
-    def _on_session(self, event: dict, now: float) -> None:
-        self.status["session"] = event["id"]
-
-    def _on_activity(self, event: dict, now: float) -> None:
-        self.turn_over = False
-        self.ledger.changed.update(event["files"])
-        self.status["last"] = event["text"].splitlines()[0][:200]
-        self.last_words = event["text"][:4000]
-        self.ledger.log(event["text"])
-
-    def _on_usage(self, event: dict, now: float) -> None:
-        if event["cost_usd"] is not None:
-            self.status["cost_usd"] = self.status["cost_before"] + event["cost_usd"]
-        self.status["tokens"] = (self.status.get("tokens") or 0) + (event["tokens"] or 0)
-
-    def _on_background(self, event: dict, now: float) -> None:
-        self.background = event["running"]
-
-    def _on_ask(self, event: dict, now: float) -> None:
-        self.asks.hear(event, now)
-
-    def _on_withdrawn(self, event: dict, now: float) -> None:
-        """Not for us who interrupt it to park: then the question stays open, and its answer resumes the worker."""
-        if not self.end.get("parked"):
-            self.asks.withdraw(event["request"], now)
-
-    def _on_turn_end(self, event: dict, now: float) -> None:
-        self.turn_over, self.turn_ended = True, now
-        self.last_words = event["text"] or self.last_words
-        if event["error"] and not self.end:  # else it is what our own interrupt made of it
-            self.end["error"] = event["error"].strip().partition("\n")[0][:300] or "an error without words"
+                hearing.HEAR[event["kind"]](self, event, now)
 
     # the person's side
 
@@ -317,80 +265,3 @@ class Run:
         self.worker.hang_up()
         self.worker.press()
         self.deadline = time.monotonic() + GRACE
-
-    def _close(self, now: float) -> None:
-        """No process left, then the record, then the news of it, then off the list."""
-        worker.leave_none(self.mark, os.getpid())
-        try:
-            state, why = self._judge(now)
-        except Exception as error:
-            self._own_fault(error)
-            state, why = outcome.judge(self.end, [])
-        self.status.update(state=state, why=why, ended=now, worker=None)
-        self.ledger.end(self._close_questions, self.ledger.write, self._announce, self._leave)
-
-    def _judge(self, now: float) -> tuple[str, str]:
-        self._judge_exit()
-        if self.worker and not self.end:
-            self.asks.marked(now)
-        if self.worker and self.asks.waiting():
-            self.end["parked"] = True
-        self.ledger.update()
-        self.status["output"] = bool(tasks.read_text(self.task, "output.md", 1))
-        self.status["summary"] = outcome.summary(self.task, self.last_words)
-        state, why = outcome.judge(self.end, self.ledger.items())
-        return self._checked() if state == "finished" else (state, why)
-
-    def _judge_exit(self) -> None:
-        """An end that nobody asked for: before its turn was over, or with a status that says failure."""
-        code = self.worker.code if self.worker else None
-        if self.end or code is None:
-            return
-        if self.backend.ends_by_itself and code == 0:
-            return
-        if self.turn_over and not self.backend.ends_by_itself:
-            return
-        how = f"ended with exit status {code}" if code >= 0 else f"was killed by signal {-code}"
-        said = worker.tail(os.path.join(self.folder, "stderr.txt"))
-        said = said or (self.last_words if self.backend.ends_by_itself else "")
-        self.end["error"] = f"{self.task['backend']} {how}" + (f": {said.splitlines()[-1][:200]}" if said else "")
-
-    def _checked(self) -> tuple[str, str]:
-        """What the person's check makes of a finished task."""
-        command = self.task.get("check") or self.config["check"]
-        if not command:
-            return "finished", ""
-        log, limit = os.path.join(self.folder, "check.log"), self.config["check_seconds"]
-        how = check.run(command, self.env, self._cwd(), log, limit, self._unwanted)
-        worker.leave_none(self.mark, os.getpid())
-        if inputs.cancelled(self.folder):
-            return "cancelled", ""
-        return ("failed", f"check failed: {command} ({how})") if how else ("checked", "")
-
-    def _unwanted(self) -> bool:
-        return self.told_to_end or inputs.cancelled(self.folder)
-
-    def _close_questions(self) -> None:
-        """What was asked by a task that is over needs no answer; what is said to a cancelled one counts no more."""
-        if self.status["state"] == "cancelled":
-            inputs.close(self.folder, self.status, "cancelled", self.status["ended"])
-        elif self.status["state"] in ("finished", "checked"):
-            inputs.withdraw(self.folder, "it was done without", self.status["ended"])
-
-    def _announce(self) -> None:
-        if self.status["state"] in tasks.ENDED:  # a parked one is still to be cancelled
-            inputs.forget_cancel(self.folder)
-        outcome.announce(self.folder, self.task, self.status)
-
-    def _leave(self) -> None:
-        """Off the active list, and on again for what was said at this very moment."""
-        tasks.deactivate(self.folder)
-        if _news_since(self.folder, self.said):
-            tasks.activate(self.folder)
-
-
-def _uuid() -> str:
-    bits = bytearray(os.urandom(16))
-    bits[6], bits[8] = bits[6] & 0x0F | 0x40, bits[8] & 0x3F | 0x80
-    text = bits.hex()
-    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))

@@ -33,9 +33,14 @@ def since(path: str, start: int) -> bytes:
         return b""
 
 
+def _written(text: str) -> bytes:
+    """A text as it stands in a line."""
+    return json.dumps(text, ensure_ascii=False)[1:-1].encode("utf-8", "replace")
+
+
 def answered(path: str, start: int, text: str) -> bool:
     """Whether, since start, an answer of the model descends from an entry that brought it the text."""
-    brought = json.dumps(text, ensure_ascii=False)[1:-1].encode()
+    brought = _written(text)
     after: set[str] = set()
     for line in since(path, start).split(b"\n"):
         if b'"parentUuid"' not in line or not (after or brought in line):
@@ -66,16 +71,20 @@ def _carrier(entry: dict) -> bool:
     return isinstance(attachment, dict) and attachment.get("type") in ("hook_additional_context", "queued_command")
 
 
-def queued(path: str, start: int, text: str) -> bool:
-    """Whether, since start, a wake with the text was queued and is still: nothing has left the queue after it."""
-    brought, there = json.dumps(text, ensure_ascii=False)[1:-1].encode(), False
-    for line in since(path, start).split(b"\n"):
-        if b'"queue-operation"' in line:
-            entry = _entry(line)
-            if entry.get("type") == "queue-operation":
-                there = (there or brought in line) if entry.get("operation") == "enqueue" else False
-    return there
+def queued(path: str, text: str) -> bool:
+    """Whether a wake with the text waits in Claude Code's queue, which is first in, first out."""
+    queue: list[bytes] = []
+    for line in since(path, 0).split(b"\n"):
+        what = _entry(line).get("operation") if b'"queue-operation"' in line else None
+        if what == "enqueue":
+            queue.append(line)
+        elif what == "dequeue":
+            queue = queue[1:]
+        elif what:  # taken back by the person, or absorbed in mid-turn
+            content = _entry(line).get("content")
+            queue = [item for item in queue if content and _entry(item).get("content") != content]
+    return any(_written(text) in line for line in queue)
 
 
 def holds(path: str, text: str) -> bool:
-    return json.dumps(text, ensure_ascii=False)[1:-1].encode() in since(path, 0)
+    return _written(text) in since(path, 0)

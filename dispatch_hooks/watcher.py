@@ -27,7 +27,7 @@ ALONE = 60.0
 """Seconds that a watcher started for a prompt stays while its host has no tasks."""
 
 LOOK = 5.0
-"""Seconds between looks where the system gives no descriptor for the end of a process."""
+"""Seconds between looks where no descriptor tells of the end of a process."""
 
 PATIENCE = 60.0
 """Seconds between looks unrung: a logout takes bells away, a killed process may not have rung."""
@@ -118,14 +118,16 @@ class Watcher:
             return "", None
         due = self._due(host, own, config.load()["wake"])
         if not due:
-            return "", ALONE if not own else self._patience()
+            return "", self._patience(own)
         rest = self._last_wake() + GAP - now
         if 0 < rest <= GAP:
             return "", rest
-        return self._claim(host, now), self._patience()
+        return self._claim(host, now), self._patience(own)
 
-    def _patience(self) -> float:
-        return LOOK if self.host_end is None else PATIENCE
+    def _patience(self, own: list[str]) -> float:
+        """Short while there is an end that no descriptor tells of: a supervisor that has only been started, too."""
+        ends = [self.host_end, *(self.ends.get(folder, (0, None))[1] for folder in own)]
+        return LOOK if None in ends else PATIENCE
 
     def _host(self) -> dict | None:
         """The host's record. None before its first hook, and when it has handed over (then our bell was rung)."""
@@ -203,8 +205,6 @@ class Watcher:
 
     def _block(self, wait: float) -> None:
         handles = [self.bell, self.host_end, *(handle for _, handle in self.ends.values())]
-        if None in handles:
-            wait = min(wait, LOOK)
         ready = select.select([handle for handle in handles if handle is not None], [], [], wait)[0]
         self.rung = bool(ready)
         files.drain(self.bell)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dispatch_hooks import config, dispatch, inbox, paths, tasks, worker
+from dispatch_hooks import config, dispatch, inbox, paths, processes, tasks, worker
 from tests.harness.claude import Sandbox
 from tests.harness.waiting import wait_until
 
@@ -148,6 +148,12 @@ class Bench:
     def end(self) -> None:
         for folder in tasks.active():
             worker.leave_none(worker.mark(folder, tasks.status(folder)["run"]))
+
+
+def alive(folder: str) -> list[int]:
+    """The processes of a task's runs."""
+    marks = [worker.mark(folder, run) for run in range(5)]
+    return [pid for mark in marks for pid in processes.marked("DISPATCH_HOOKS_RUN", mark)]
 
 
 TICK = """sed -i 's/\\[ \\]/[x]/' "$folder/plan.md"; echo "${said:-all of it is done}" > "$folder/output.md" """

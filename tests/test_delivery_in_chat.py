@@ -1,5 +1,7 @@
 """Delivery in the real Claude Code: each item once, whatever the person does at a bad moment."""
 
+import json
+
 from tests.harness.modelserver import hold, host, tool, worker
 from tests.harness.waiting import wait_until
 from tests.test_loop import ask, ticks
@@ -74,6 +76,32 @@ def test_a_question_in_mid_turn_comes_with_the_next_tool_result_and_once(chat, p
     here.say("anything else")
     here.wait_for("ok")
     assert_told(product, server, "Which colour?")
+
+
+def test_a_wake_that_waits_behind_a_prompt_for_the_turns_end_is_told_once(chat, product, server):
+    server.rule(worker("write the docs"), hold("now", ask("Which colour?")))
+    server.rule(host("work a while"), hold("turn", "finished the turn"))
+    here = chat()
+    here.say("dispatch opus to write the docs")
+    here.wait_for("Dispatched write-docs")
+    here.say("work a while")
+    server.wait_for(host("work a while"))
+    here.say("what else is there")
+    wait_until(lambda: queued(product, "what else is there"), why="the prompt in the queue")
+    server.release("now")
+    wait_until(lambda: queued(product, "Which colour?"), why="the wake in the queue")
+    for claim in product.state.glob("inbox/*/claimed/*/.claim"):  # a long turn
+        claim.write_text(json.dumps({**json.loads(claim.read_text()), "at": 0}))
+    server.release("turn")
+    wait_delivered(product)
+    here.say("anything else")
+    wait_until(lambda: "anything else" in server.matching(host())[-1].last_user_text)
+    assert_told(product, server, "Which colour?")
+
+
+def queued(product, words: str) -> bool:
+    logs = (log.read_text() for log in product.sandbox.home.glob(".claude/projects/*/*.jsonl"))
+    return any('"enqueue"' in line and words in line for log in logs for line in log.splitlines())
 
 
 def test_esc_before_the_first_token_brings_the_digest_again(chat, product, server):

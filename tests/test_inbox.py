@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dispatch_hooks import files, hosts, inbox, transcript
+from dispatch_hooks import files, hosts, inbox, recover, tasks
 from dispatch_hooks.host import delivery, session_end, stop
 from tests.test_hook_processes import answer, context, hook, prompt, turn
 
@@ -97,7 +97,10 @@ def test_an_empty_handed_claim_takes_no_other_claim_of_its_token_away(lab):
     assert len(inbox.claimed(lab.chat, "p1")) == 1
 
 
-@pytest.mark.parametrize("torn", ["", "{", "[]", "{}", '{"kind": "finished"}', '{"kind": 3, "key": "x", "run": "y"}', "\xff"])
+TORN = ("", "{", "[]", "{}", '{"kind": "finished"}', '{"kind": 3, "key": "x", "run": "y"}', "\xff")
+
+
+@pytest.mark.parametrize("torn", TORN)
 def test_what_is_no_event_keeps_no_news_back_and_is_no_news_itself(lab, torn):
     host = register(lab)
     bad = Path(inbox.folder(lab.chat), "new", "p~bad.1.finished.json")
@@ -159,11 +162,12 @@ def test_a_wake_that_waits_for_the_turns_end_is_not_told_by_a_prompt_too(lab):
     assert delivery.take(host, "wake-1", time.time() - 60)
     told = inbox.claims(lab.chat)[0][1]["text"]
     line = {"type": "queue-operation", "operation": "enqueue", "content": f"<task-notification>{told}"}
+    own, out = {**line, "content": "the person's own"}, {"type": "queue-operation", "operation": "dequeue"}
     log = lab.root / "transcript.jsonl"
-    log.write_text(json.dumps(line) + "\n" + json.dumps({**line, "content": "the person's own"}) + "\n")
+    log.write_text("".join(json.dumps(entry) + "\n" for entry in (own, line, out)))
     assert delivery.take(host, "p2", time.time()) == []
     with log.open("a") as f:
-        f.write(json.dumps({"type": "queue-operation", "operation": "dequeue"}) + "\n")
+        f.write(json.dumps(out) + "\n")
     assert len(delivery.take(host, "p2", time.time())) == 1
 
 
@@ -262,6 +266,18 @@ def test_the_marker_goes_when_all_is_delivered_and_stays_until_then(lab):
     assert not marked()
 
 
+def test_the_gates_sign_of_anything_at_all_goes_when_all_is_delivered(lab):
+    host = register(lab)
+    inbox.post(news(lab))
+    tasks.remember_outstanding()
+    delivery.take(host, "p1", time.time())
+    recover.recover(dict(os.environ))
+    assert os.path.exists(tasks.outstanding_file())
+    delivery.settle(lab.chat, host, ended="p1")
+    recover.recover(dict(os.environ))
+    assert not os.path.exists(tasks.outstanding_file())
+
+
 def test_a_hosts_registration_seen_twice_is_one_host(lab):
     barrier = threading.Barrier(6)
 
@@ -294,6 +310,5 @@ def test_news_with_half_a_surrogate_pair_are_told_all_the_same(lab):
     said = answer(prompt(lab, "hello"))["hookSpecificOutput"]["additionalContext"]
     turn(lab, (None, "a", {"type": "user"}), ("a", "b", context(said)), ("b", "c", {"type": "assistant"}))
     assert answer(prompt(lab, "again", prompt_id="p2")) is None
-    assert not transcript.answered(str(lab.root / "transcript.jsonl"), 0, "\ud83d")
 
 

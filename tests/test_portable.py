@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dispatch_hooks import processes, resources, steer, tasks
-from tests.product import TICK
+from tests.product import TICK, alive
 from tests.test_supervisor import ASK
 
 ELSEWHERE = """
@@ -67,7 +67,7 @@ def test_cancel_leaves_no_process_without_linux(lab, elsewhere):
     lab.wait(folder, "running")
     steer.cancel(folder, dict(os.environ))
     lab.wait(folder, "cancelled")
-    assert processes.marked("DISPATCH_HOOKS_TASK", os.path.basename(folder)) == []
+    assert alive(folder) == []
     assert tasks.active() == []
 
 

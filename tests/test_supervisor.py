@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from dispatch_hooks import files, inbox, processes, questions, recover, steer, tasks
+from dispatch_hooks import files, inbox, questions, recover, steer, tasks
 from tests.harness.waiting import wait_until
-from tests.product import TICK
+from tests.product import TICK, alive
 
 ENV = dict(os.environ)
 
@@ -74,7 +74,7 @@ def test_no_process_of_a_worker_is_left_behind(lab):
     lab.script("parent", f"setsid sleep 300 & (setsid sh -c 'sleep 301 & sleep 302' &) \n {TICK}")
     (folder,) = lab.dispatch("parent")
     lab.wait(folder, "finished")
-    assert processes.marked("DISPATCH_HOOKS_TASK", os.path.basename(folder)) == []
+    assert alive(folder) == []
 
 
 ASK = """
@@ -125,7 +125,7 @@ def test_cancel_ends_a_worker_that_ignores_sigterm(lab):
     assert steer.cancel(folder, env()) == "cancelling"
     lab.wait(folder, "cancelled")
     assert kinds(lab) == []
-    assert processes.marked("DISPATCH_HOOKS_TASK", os.path.basename(folder)) == []
+    assert alive(folder) == []
 
 
 def test_a_killed_supervisor_takes_its_worker_along_and_the_task_is_lost(lab):
@@ -139,7 +139,7 @@ def test_a_killed_supervisor_takes_its_worker_along_and_the_task_is_lost(lab):
     assert kinds(lab) == ["lost"]
     assert recover.recover(env()) == []
     assert kinds(lab) == ["lost"]
-    assert processes.marked("DISPATCH_HOOKS_TASK", os.path.basename(folder)) == []
+    assert alive(folder) == []
 
 
 def test_a_lost_task_can_be_tried_again(lab):

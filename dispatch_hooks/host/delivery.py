@@ -92,7 +92,7 @@ def _on_its_way(token: str, claim: dict) -> bool:
     if not token.startswith(WAKE):
         return False
     fresh = 0 <= time.time() - claim.get("at", 0) < 5.0
-    return fresh or transcript.queued(claim["transcript"], claim["size"], claim["text"])
+    return fresh or transcript.queued(claim["transcript"], claim["text"])
 
 
 def joined(host: dict, prompt: str, token: str) -> list[dict]:

@@ -1,0 +1,80 @@
+"""How a run ends, in the order that others lean on: no process left, what became of it, status, event, off the list.
+
+Every step may be done again: a full disk interrupts them, and after a kill `recover` does the rest.
+"""
+
+from __future__ import annotations
+
+import os
+
+from dispatch_hooks import check, inputs, outcome, tasks, worker
+
+
+def close(run, now: float) -> None:
+    """Ends a run of the supervisor (whose lock is held until after this)."""
+    worker.leave_none(run.mark, os.getpid())
+    try:
+        state, why = _judge(run, now)
+    except Exception as error:
+        run.own_fault(error)
+        state, why = outcome.judge(run.end, [])
+    run.status.update(state=state, why=why, ended=now, worker=None)
+    run.ledger.end(lambda: _close_questions(run), run.ledger.write, lambda: _announce(run), lambda: _leave(run))
+
+
+def _judge(run, now: float) -> tuple[str, str]:
+    _judge_exit(run)
+    if run.worker and not run.end:
+        run.asks.marked(now)
+    if run.worker and run.asks.waiting():
+        run.end["parked"] = True
+    run.ledger.update()
+    run.status["output"] = bool(tasks.read_text(run.task, "output.md", 1))
+    run.status["summary"] = outcome.summary(run.task, run.last_words)
+    state, why = outcome.judge(run.end, run.ledger.items())
+    return _checked(run) if state == "finished" else (state, why)
+
+
+def _judge_exit(run) -> None:
+    """An end that nobody asked for: before its turn was over, or with a status that says failure."""
+    code = run.worker.code if run.worker else None
+    by_itself = run.worker and run.backend.ends_by_itself
+    if run.end or code is None or (code == 0 and by_itself) or (run.turn_over and not by_itself):
+        return
+    how = f"ended with exit status {code}" if code >= 0 else f"was killed by signal {-code}"
+    said = worker.tail(os.path.join(run.folder, "stderr.txt")) or (run.last_words if by_itself else "")
+    run.end["error"] = f"{run.task['backend']} {how}" + (f": {said.splitlines()[-1][:200]}" if said else "")
+
+
+def _checked(run) -> tuple[str, str]:
+    """What the person's check makes of a finished task."""
+    command = run.task.get("check") or run.config["check"]
+    if not command:
+        return "finished", ""
+    log, limit = os.path.join(run.folder, "check.log"), run.config["check_seconds"]
+    how = check.run(command, run.env, run.cwd(), log, limit, run.unwanted)
+    worker.leave_none(run.mark, os.getpid())
+    if inputs.cancelled(run.folder):
+        return "cancelled", ""
+    return ("failed", f"check failed: {command} ({how})") if how else ("checked", "")
+
+
+def _close_questions(run) -> None:
+    """What was asked by a task that is over needs no answer; what is said to a cancelled one counts no more."""
+    if run.status["state"] == "cancelled":
+        inputs.close(run.folder, run.status, "cancelled", run.status["ended"])
+    elif run.status["state"] in ("finished", "checked"):
+        inputs.withdraw(run.folder, "it was done without", run.status["ended"])
+
+
+def _announce(run) -> None:
+    if run.status["state"] in tasks.ENDED:  # a parked one is still to be cancelled
+        inputs.forget_cancel(run.folder)
+    outcome.announce(run.folder, run.task, run.status)
+
+
+def _leave(run) -> None:
+    """Off the active list, and on again for what was said at this very moment."""
+    tasks.deactivate(run.folder)
+    if inputs.since(run.folder, run.said):
+        tasks.activate(run.folder)
