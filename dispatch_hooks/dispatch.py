@@ -116,7 +116,7 @@ def _untold(origin: dict) -> dict | None:
     for where in ("new", "done"):
         folder = os.path.dirname(_batch_file(where, ""))
         for name in reversed(files.names(folder)):
-            if name.startswith(f"{origin['chat']}."):
+            if name.startswith(f"{origin['chat']}.") and name.endswith(f".{tasks.digest(origin['text'])}.json"):
                 batch = files.read_json(os.path.join(folder, name))
                 if batch and batch["text"] == origin["text"] and not _arrived(batch, origin):
                     return batch

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dispatch_hooks import processes, resources, steer, tasks
+from dispatch_hooks import processes, questions, resources, steer, tasks
+from tests.harness.waiting import wait_until
 from tests.product import TICK, alive
 from tests.test_supervisor import ASK
 
@@ -35,6 +36,7 @@ def elsewhere(monkeypatch, tmp_path):
 def test_ps_and_proc_tell_the_same_of_a_process(monkeypatch):
     child = subprocess.Popen(["sleep", "100"], env={**os.environ, "MARK_OF_TEST": "here"})
     try:
+        wait_until(lambda: processes.arguments(child.pid) == ["sleep", "100"])  # the very first moment of exec is bare
         here = processes.identity(child.pid)
         found = processes.parent(child.pid), processes.marked("MARK_OF_TEST", "here"), processes.arguments(child.pid)
         monkeypatch.setattr(processes, "LINUX", False)
@@ -53,9 +55,6 @@ def test_a_task_runs_and_asks_without_linux(lab, elsewhere):
     lab.script("asker", ASK + TICK)
     (folder,) = lab.dispatch("asker")
     lab.wait(folder, "running")
-    from dispatch_hooks import questions
-    from tests.harness.waiting import wait_until
-
     wait_until(lambda: questions.waiting(folder), why="the question")
     steer.answer(folder, "blue", "typed", dict(os.environ))
     assert lab.wait(folder, "finished")["summary"] == "I took blue"
