@@ -73,10 +73,10 @@ class Watcher:
         self.ends: dict[str, tuple[int, int | None]] = {}
         self.host: dict | None = None
         self.leaving = self.rung = False
-        self._settle_in()
         import signal
 
         signal.signal(signal.SIGTERM, self._leave)
+        self._settle_in()
 
     def _settle_in(self) -> None:
         self.bell = files.bell(hosts.place(self.pid, "bell"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dispatch_hooks import config, dispatch, inbox, paths, processes, tasks, worker
+from dispatch_hooks import config, dispatch, files, inbox, inputs, paths, processes, tasks, worker
 from tests.harness.claude import Sandbox
 from tests.harness.waiting import wait_until
 
@@ -146,7 +146,13 @@ class Bench:
         return inbox.pending(self.chat)
 
     def end(self) -> None:
-        for folder in tasks.active():
+        """Cancels what runs; a supervisor that has only been started finds the mark."""
+        left = tasks.active()
+        for folder in left:
+            inputs.cancel(folder)
+            files.ring(tasks.bell_file(folder))
+        for folder in left:
+            wait_until(lambda f=folder: not tasks.supervised(f))
             worker.leave_none(worker.mark(folder, tasks.status(folder)["run"]))
 
 

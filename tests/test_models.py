@@ -240,7 +240,7 @@ def test_the_records_of_a_task_fit_while_it_asks_and_when_it_has_ended(lab):
     [folder] = lab.dispatch("asker", read_only=True, directory="", context="said about it")
     wait_until(lambda: questions.waiting(folder))
     sound(folder)
-    [event] = lab.pending()
+    [event] = wait_until(lab.pending)
     assert schemas.wrong("event", event) == ""
     steer.answer(folder, "a", "terminal", dict(os.environ))
     lab.wait(folder, "finished")
