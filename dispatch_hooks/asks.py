@@ -14,13 +14,11 @@ from dispatch_hooks.ledger import Ledger
 
 READ_ONLY = "This task is read-only: only your own task folder may change."
 
-EDITS = ("Edit", "Write", "MultiEdit", "NotebookEdit")
-
 
 class Asks:
-    def __init__(self, ledger: Ledger, backend, send, granted: list[tuple[dict, dict]]) -> None:
+    def __init__(self, ledger: Ledger, talk, send, granted: list[tuple[dict, dict]]) -> None:
         """send: writes to the worker. granted: answers that came while none ran; a permission is used once."""
-        self.ledger, self.backend, self.send, self.granted = ledger, backend, send, list(granted)
+        self.ledger, self.talk, self.send, self.granted = ledger, talk, send, list(granted)
         self.folder, self.run = ledger.folder, ledger.status["run"]
         self.open: dict[str, dict] = {}
         refs = [q.get("ref") or "" for q in questions.every(self.folder)]
@@ -47,8 +45,8 @@ class Asks:
         self.open[event["request"]] = {**event, "numbers": numbers}
 
     def _not_allowed(self, event: dict) -> str | None:
-        if self.ledger.task["read_only"] and event["tool"] in EDITS:
-            return self.backend.refuse(event, READ_ONLY)
+        if self.ledger.task["read_only"] and event["edits"]:
+            return self.talk.refuse(event, READ_ONLY)
         return None
 
     def _granted(self, event: dict) -> str | None:
@@ -57,7 +55,7 @@ class Asks:
             same = question.get("tool") == event["tool"] and question.get("input") == event["input"]
             if same and question["kind"] == "permission" and questions.allowed(answer["text"])[0]:
                 self.granted.remove((question, answer))
-                return self.backend.reply(event, [""])
+                return self.talk.reply(event, [""])
         return None
 
     def withdraw(self, request: str, now: float) -> None:
@@ -114,12 +112,12 @@ class Asks:
             return False
         del self.open[request]
         words = [_words(q, a["text"]) for q, a in zip(ask["questions"], given, strict=True)]
-        self.send(self.backend.reply(ask, words))
+        self.send(self.talk.reply(ask, words))
         return True
 
     def _tell(self, question: dict, answer: dict) -> bool:
         """An answer whose ask is gone: as a message, and a permission is kept for the call itself."""
-        words = self.backend.note(briefing.answered(question, answer))
+        words = self.talk.note(briefing.answered(question, answer)) if self.talk.hears else None
         if words is None:
             return False
         self.granted.append((question, answer))

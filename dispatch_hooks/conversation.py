@@ -16,14 +16,31 @@ def follow_orders(task: dict, status: dict, said: dict) -> None:
         status["session"] = None
 
 
-def begin(folder: str, task: dict, status: dict, said: dict, backend) -> dict:
-    """The run as Backend.start takes it: {"n","prompt","session","resume","folder"}."""
-    resume = bool(status.get("session")) and not backend.ends_by_itself
+def begin(folder: str, task: dict, status: dict, said: dict, resumes: bool) -> dict:
+    """The run as Backend.talk takes it, without what the supervisor knows of it."""
+    resume = bool(status.get("session")) and resumes
     if not resume:
-        status.update(session=_uuid(), cost_before=status.get("cost_usd") or 0)
+        new_session(status, None)
     place = os.path.join(task["project"], tasks.place(task))
-    prompt = briefing.news(**said) if resume else _from_the_start(folder, task, status, place)
-    return {"n": status["run"], "prompt": prompt, "session": status["session"], "resume": resume, "folder": place}
+    anew = _from_the_start(folder, task, status, place)
+    known = {"n": status["run"], "folder": place, "own": folder, "since": tasks.status(folder).get("ended")}
+    told = {"prompt": briefing.news(**said) if resume else anew, "anew": anew}
+    return {**known, **told, "session": status["session"], "resume": resume, "spent": _spent(status)}
+
+
+def new_session(status: dict, session: str | None) -> None:
+    """What the task has used so far was used by earlier sessions."""
+    status.update(session=session, before={key: status[key] for key in FIGURES.values() if status.get(key)})
+
+
+FIGURES = {"tokens": "tokens", "input": "tokens_in", "output": "tokens_out", "cost_usd": "cost_usd"}
+"""The figures of a usage event, and where a status has their totals."""
+
+
+def _spent(status: dict) -> dict:
+    """What the present session has used so far, as far as it was told."""
+    before = status.get("before") or {}
+    return {key: (status.get(name) or 0) - before.get(name, 0) for key, name in FIGURES.items()}
 
 
 def _from_the_start(folder: str, task: dict, status: dict, place: str) -> str:
@@ -33,10 +50,3 @@ def _from_the_start(folder: str, task: dict, status: dict, place: str) -> str:
         return briefing.first(task, place)
     done = before.get("why") or before["state"]
     return briefing.again(task, place, done) + "\n" + briefing.news(**inputs.everything(folder))
-
-
-def _uuid() -> str:
-    bits = bytearray(os.urandom(16))
-    bits[6], bits[8] = bits[6] & 0x0F | 0x40, bits[8] & 0x3F | 0x80
-    text = bits.hex()
-    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))

@@ -194,7 +194,7 @@ def _missing(task: dict, settings: dict, env: dict) -> str:
     if task["directory"] and not os.path.isdir(os.path.join(task["project"], task["directory"])):
         return f"there is no folder {task['directory']} in {task['project']}"
     try:
-        program = backends.get(task["backend"]).program(task, settings)
+        program = backends.get(task["backend"], settings).program(task, settings)
     except (KeyError, IndexError, TypeError):
         return f'backend "{task["backend"]}" has no command in your config.toml; see dispatch-hooks config path'
     if backends.which(program, env.get("PATH", os.defpath)) is None:

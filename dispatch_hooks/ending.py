@@ -38,7 +38,7 @@ def _judge(run, now: float) -> tuple[str, str]:
 def _judge_exit(run) -> None:
     """An end that nobody asked for: before its turn was over, or with a status that says failure."""
     code = run.worker.code if run.worker else None
-    by_itself = run.worker and run.backend.ends_by_itself
+    by_itself = run.worker and run.talk.ends_by_itself
     if run.end or code is None or (code == 0 and by_itself) or (run.turn_over and not by_itself):
         return
     how = f"ended with exit status {code}" if code >= 0 else f"was killed by signal {-code}"

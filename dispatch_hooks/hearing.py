@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dispatch_hooks import conversation
+
 
 def session(run, event: dict, now: float) -> None:
+    if run.status.get("session") not in (None, event["id"]):  # the one that it should have resumed is gone
+        conversation.new_session(run.status, event["id"])
     run.status["session"] = event["id"]
 
 
@@ -16,9 +20,19 @@ def activity(run, event: dict, now: float) -> None:
 
 
 def usage(run, event: dict, now: float) -> None:
-    if event["cost_usd"] is not None:
-        run.status["cost_usd"] = run.status["cost_before"] + event["cost_usd"]
-    run.status["tokens"] = (run.status.get("tokens") or 0) + (event["tokens"] or 0)
+    for key, name in conversation.FIGURES.items():
+        if event[key] is not None:
+            run.status[name] = (run.before.get(name) or 0) + event[key]
+
+
+def retrying(run, event: dict, now: float) -> None:
+    run.turn_over = False
+    run.status["last"] = event["text"].splitlines()[0][:200]
+    run.ledger.log(event["text"])
+
+
+def send(run, event: dict, now: float) -> None:
+    run.worker.send(event["text"])
 
 
 def background(run, event: dict, now: float) -> None:
@@ -42,4 +56,4 @@ def turn_end(run, event: dict, now: float) -> None:
         run.end["error"] = event["error"].strip().partition("\n")[0][:300] or "an error without words"
 
 
-HEAR = {f.__name__: f for f in (session, activity, usage, background, ask, withdrawn, turn_end)}
+HEAR = {f.__name__: f for f in (session, activity, retrying, usage, background, ask, withdrawn, send, turn_end)}

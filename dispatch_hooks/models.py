@@ -155,14 +155,16 @@ class Status(Ours):
     backend: str = ""
     who: str = Field("", description="The alias, model or backend that runs it, as people read it.")
     changed: dict[str, Any] | None = Field(None, description="What a retry changed of the task: its model, say.")
-    cost_before: float = Field(0, ge=0, description="What its earlier conversations cost, in dollars.")
+    before: dict[str, float] = Field(default_factory=dict, description="What of the figures is its earlier sessions'.")
     session: str | None = Field(None, description="The worker CLI's own session, which a later run resumes.")
     ticked: int = Field(0, ge=0)
     items: int = Field(0, ge=0)
     files: list[str] = Field(default_factory=list, description="What it changed, as far as its CLI tells.")
     last: str = Field("", description="The last thing it was seen to do.")
-    cost_usd: float | None = None
-    tokens: int | None = None
+    cost_usd: float | None = Field(None, description="What it cost, as far as its CLI tells.")
+    tokens: int | None = Field(None, description="All that it used: read, cached and written.")
+    tokens_in: int | None = None
+    tokens_out: int | None = None
     summary: str = Field("", description="The worker's own line about what came of it.")
     output: bool = Field(False, description="Whether there is an output.md.")
     taken: Taken | None = None

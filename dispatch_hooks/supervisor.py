@@ -77,6 +77,7 @@ class Run:
         self.folder, self.task, self.said = folder, dict(task), said or inputs.NOTHING
         self.status = {**status, "run": status["run"] + 1, "state": "running", "why": ""}
         self.status.update(started=None, ended=None)
+        self.before = dict(self.status)
         self.mark = worker.mark(folder, self.status["run"])
         self.ledger = Ledger(folder, self.task, self.status)
         self.end: dict = {}
@@ -128,18 +129,27 @@ class Run:
         signal.signal(signal.SIGTERM, self._told_to_end)
         processes.adopt_orphans()
         conversation.follow_orders(self.task, self.status, self.said)
-        self.config, self.backend = config.load(), backends.get(self.task["backend"])
+        self.config = config.load()
         self.bell = files.bell(tasks.bell_file(self.folder))
-        self.asks = asks.Asks(self.ledger, self.backend, self._send, self.said["answers"])
-        begun = conversation.begin(self.folder, self.task, self.status, self.said, self.backend)
-        spec = self.backend.start(self.task, begun, self.config)
-        self.place, drop = begun["folder"], self.config["env"].get("drop", [])
-        self.env = worker.environment(self.task, self.mark, self.place, spec["env"], drop)
-        self.worker = worker.Worker(spec["argv"], self.env, self.cwd(), os.path.join(self.folder, "stderr.txt"))
-        self.worker.send(spec["stdin"])
-        if spec["stdin"] is None or self.backend.ends_by_itself:
+        self.talk = self._talk(backends.get(self.task["backend"], self.config))
+        self.asks = asks.Asks(self.ledger, self.talk, self._send, self.said["answers"])
+        drop = self.config["env"].get("drop", [])
+        self.env = worker.environment(self.task, self.mark, self.place, self.talk.env, drop)
+        self.worker = worker.Worker(self.talk.argv, self.env, self.cwd(), os.path.join(self.folder, "stderr.txt"))
+        self.worker.send(self.talk.stdin)
+        if self.talk.stdin is None or self.talk.ends_by_itself:
             self.worker.hang_up()
         self._record_start()
+
+    def _talk(self, backend) -> backends.Talk:
+        resumes = backend.resumes(self.task, self.config)
+        begun = conversation.begin(self.folder, self.task, self.status, self.said, resumes)
+        self.place = begun["folder"]
+        talk = backend.talk(self.task, {**begun, "cwd": self.cwd()}, self.config)
+        self.status["session"] = talk.session
+        for path, text in talk.files.items():
+            files.write(path, text)
+        return talk
 
     def unwanted(self) -> bool:
         return self.told_to_end or inputs.cancelled(self.folder)
@@ -189,7 +199,7 @@ class Run:
         lines = self.worker.lines(last)
         self.ledger.journal(lines)
         for line in lines:
-            for event in self.backend.read(line):
+            for event in self.talk.read(line):
                 hearing.HEAR[event["kind"]](self, event, now)
 
     # the person's side
@@ -215,9 +225,9 @@ class Run:
         """Whether the worker was given it; one that takes no messages finds it in its plan."""
         if "retry" in note:
             self._stop("error", "started again")
-        if self.deadline is not None:
+        if self.deadline is not None or not self.talk.hears:
             return False
-        words = self.backend.note(f"The person says: {note['text']}")
+        words = self.talk.note(f"The person says: {note['text']}")
         self._send(words)
         return words is not None or self.ledger.note(note["text"])
 
@@ -236,7 +246,7 @@ class Run:
             return
         self.nudged = True
         words = "; ".join(f'"{text[:80]}"' for text in left[:5])
-        self._send(self.backend.note(briefing.UNTICKED.format(plan=f"{self.place}/plan.md", items=words)))
+        self._send(self.talk.note(briefing.UNTICKED.format(plan=f"{self.place}/plan.md", items=words)))
 
     def _asks_by_plan(self, now: float) -> bool:
         """A worker that stopped at a [?] item asked by its plan: that is a question too."""
@@ -254,7 +264,7 @@ class Run:
         if how in self.end:
             return
         self.end[how] = value
-        words = self.backend.interrupt()
+        words = self.talk.interrupt()
         self.worker.send(words)
         self.deadline = time.monotonic() + (GRACE if words and not self.asks.open else 0)
 

@@ -1,10 +1,13 @@
-"""Backends: one module for each kind of worker CLI, all with the functions of Backend.
+"""Backends: one module for each way of speaking to a worker CLI, all with the functions of Backend.
 
-A backend is pure: it says what to start, what a line of output means and what to write; it opens nothing.
+A backend makes a Talk: one run's conversation with a CLI. A talk says what to start, what a line of output means and
+what to write; it opens nothing, so that its supervisor alone touches processes, files and the clock.
 """
 
 from __future__ import annotations
 
+import importlib
+import json
 import os
 
 TYPE_CHECKING = False
@@ -12,51 +15,90 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class Backend(Protocol):
-        """What the supervisor needs of a kind of worker CLI.
-
-        An event is a dict with "kind":
-        session {"id","model"} · activity {"text","files"} · usage {"cost_usd","tokens"} ·
-        ask {"request","tool","input","questions":[{"kind","text","options"}]} · withdrawn {"request"} ·
-        background {"running"} · turn_end {"error","text"}
-        """
-
-        ends_by_itself: bool
-        """True for a CLI whose process ends with its work, False for one that waits for the next message."""
+        """What others need of a way of speaking."""
 
         def program(self, task: dict, config: dict) -> str:
-            """The name of the CLI, to be looked for on PATH."""
+            """The name of the CLI, to be looked for on PATH. KeyError where the config holds none."""
 
-        def start(self, task: dict, run: dict, config: dict) -> dict:
-            """{"argv": [...], "env": {...}, "stdin": str or None (nothing to write, closed at once)}.
+        def resumes(self, task: dict, config: dict) -> bool:
+            """Whether a later run goes on in the conversation of an earlier one."""
 
-            run is {"n","prompt","session" (None: a new one),"resume": bool,"folder","shim"}.
+        def talk(self, task: dict, run: dict, config: dict) -> Talk:
+            """The conversation of one run.
+
+            run: {"n","prompt","session" (of the run before, or None),"resume": bool,"folder" (the task's in the
+            project),"own" (the task's on the trusted side),"cwd","spent" (what this session is known to have used,
+            see usage),"anew" (the prompt for a worker whose session turns out to be gone),"since" (when the last run
+            ended, or None)}
             """
 
-        def read(self, line: bytes) -> list[dict]:
-            """The events of one line of output; none for one that says nothing or is no message."""
 
-        def reply(self, ask: dict, answers: list[str]) -> str | None:
-            """What to write to the CLI for an ask that has all its answers."""
+class Talk:
+    """One run's conversation with a worker CLI. What is here is a CLI that takes a prompt and says nothing.
 
-        def refuse(self, ask: dict, why: str) -> str | None:
-            """What to write so that an ask is turned down."""
+    An event is a dict with "kind":
+    session {"id","model"} · activity {"text","files"} · retrying {"text","attempt"} ·
+    usage {"tokens","input","output","cost_usd"} (totals of this run, cached input included; None where the CLI does
+    not tell) · ask {"request","tool","input","edits": bool,"questions":[{"kind","text","options"}]} ·
+    withdrawn {"request"} · background {"running"} · send {"text"} (to be written to the CLI now) ·
+    turn_end {"error","text"}
+    """
 
-        def note(self, text: str) -> str | None:
-            """What to write to give a running worker a message; None where its CLI takes none."""
+    ends_by_itself = False
+    """True for a CLI whose process ends with its work, False for one that waits for the next message."""
 
-        def interrupt(self) -> str | None:
-            """What to write to end the present turn; None where only a signal does."""
+    hears = True
+    """Whether a note that is written now reaches the worker, and ends nothing that it does."""
+
+    not_before = 0.0
+    """The time before which its process must not be started."""
+
+    def __init__(self, argv: list[str], env: dict | None = None) -> None:
+        self.argv, self.env = argv, env or {}
+        self.stdin: str | None = None
+        """What to write first; None: nothing, and its stdin is closed at once."""
+        self.session: str | None = None
+        """The session's id as far as it is known before the CLI tells."""
+        self.files: dict[str, str] = {}
+        """Path and text of what must be there before it starts."""
+
+    def read(self, line: bytes) -> list[dict]:
+        """The events of one line of output; none for one that says nothing or is no message. It never raises."""
+        return []
+
+    def reply(self, ask: dict, answers: list[str]) -> str | None:
+        """What to write for an ask that has all its answers: one a question; a permission's is "" for yes, else the
+        words that say no.
+        """
+
+    def refuse(self, ask: dict, why: str) -> str | None:
+        """What to write so that an ask is turned down."""
+
+    def note(self, text: str) -> str | None:
+        """What to write to give the worker a message; None where its CLI takes none."""
+
+    def interrupt(self) -> str | None:
+        """What to write to end the present turn; None where only a signal does."""
 
 
-def get(name: str):
-    """The module of a backend; any name that the person configured is a command."""
-    if name == "claude":
-        from dispatch_hooks.backends import claude
+def message(line: bytes) -> dict:
+    """The JSON object that a line holds; an empty one where it holds none."""
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
-        return claude
-    from dispatch_hooks.backends import command
 
-    return command
+MODULES = {"claude": "claude"}
+"""The built-in backends that speak in a way of their own; the others speak ACP."""
+
+
+def get(name: str, config: dict):
+    """The Backend of a name: what the person's config says of it, else what we know of it."""
+    own = config["backends"].get(name, {})
+    way = own.get("protocol") or ("command" if own.get("command") else MODULES.get(name, "command"))
+    return importlib.import_module(f"dispatch_hooks.backends.{way}")
 
 
 def which(program: str, path: str) -> str | None:
@@ -69,3 +111,11 @@ def which(program: str, path: str) -> str | None:
 
 def _runs(file: str) -> bool:
     return os.path.isfile(file) and os.access(file, os.X_OK)
+
+
+def new_id() -> str:
+    """A random UUID (what uuid gives, without loading it)."""
+    bits = bytearray(os.urandom(16))
+    bits[6], bits[8] = bits[6] & 0x0F | 0x40, bits[8] & 0x3F | 0x80
+    text = bits.hex()
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))

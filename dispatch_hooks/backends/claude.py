@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 
-ends_by_itself = False
+from dispatch_hooks import backends
 
 MODES = {"ask": "acceptEdits", "auto": "acceptEdits", "bypass": "bypassPermissions"}
 
@@ -25,6 +25,45 @@ EDITS = ("Edit", "Write", "MultiEdit", "NotebookEdit")
 
 def program(task: dict, config: dict) -> str:
     return config["backends"].get("claude", {}).get("program", "claude")
+
+
+def resumes(task: dict, config: dict) -> bool:
+    return True
+
+
+class Talk(backends.Talk):
+    def __init__(self, task: dict, run: dict, config: dict) -> None:
+        run = {**run, "session": run["session"] or backends.new_id()}
+        spec = start(task, run, config)
+        super().__init__(spec["argv"], spec["env"])
+        self.stdin, self.session = spec["stdin"], run["session"]
+        self._before = run["spent"].get("cost_usd") or 0
+        self._used = {"tokens": 0, "input": 0, "output": 0}
+
+    def read(self, line: bytes) -> list[dict]:
+        return [self._total(event) if event["kind"] == "usage" else event for event in read(line)]
+
+    def _total(self, event: dict) -> dict:
+        """Tokens are told since the last result, the cost since the session's beginning."""
+        for key in self._used:
+            self._used[key] += event[key]
+        cost = event["cost_usd"]
+        return {**event, **self._used, "cost_usd": None if cost is None else max(0.0, cost - self._before)}
+
+    def reply(self, ask: dict, answers: list[str]) -> str | None:
+        return reply(ask, answers)
+
+    def refuse(self, ask: dict, why: str) -> str | None:
+        return refuse(ask, why)
+
+    def note(self, text: str) -> str | None:
+        return note(text)
+
+    def interrupt(self) -> str | None:
+        return interrupt()
+
+
+talk = Talk
 
 
 def start(task: dict, run: dict, config: dict) -> dict:
@@ -53,11 +92,8 @@ def _mode(task: dict) -> str:
 
 
 def read(line: bytes) -> list[dict]:
-    try:
-        message = json.loads(line)
-    except ValueError:
-        return []
-    kind = message.get("type") if isinstance(message, dict) else None
+    message = backends.message(line)
+    kind = message.get("type")
     handle = _READERS.get(kind) if isinstance(kind, str) else None
     try:
         return handle(message) if handle else []
@@ -72,7 +108,8 @@ def _system(message: dict) -> list[dict]:
         return [{"kind": "background", "running": len(message["tasks"])}]
     if message["subtype"] == "api_retry":
         status = message.get("error_status") or "no answer"
-        return [{"kind": "activity", "text": f"retrying ({status}, attempt {message.get('attempt')})", "files": []}]
+        attempt = message.get("attempt")
+        return [{"kind": "retrying", "text": f"retrying ({status}, attempt {attempt})", "attempt": attempt}]
     return []
 
 
@@ -103,6 +140,7 @@ def _control(message: dict) -> list[dict]:
     if request.get("subtype") != "can_use_tool":
         return []
     ask = {"kind": "ask", "request": message["request_id"], "tool": request["tool_name"], "input": request["input"]}
+    ask["edits"] = request["tool_name"] in EDITS
     if request["tool_name"] == "AskUserQuestion":
         return [{**ask, "questions": [_question(q) for q in request["input"]["questions"]]}]
     text = tool_line(request["tool_name"], request["input"])
@@ -119,12 +157,13 @@ def _question(asked: dict) -> dict:
 
 
 def _result(message: dict) -> list[dict]:
-    used = message.get("usage") or {}
-    tokens = sum(v for k, v in used.items() if k.endswith("_tokens") and isinstance(v, int))
+    used = {k: v for k, v in (message.get("usage") or {}).items() if k.endswith("_tokens") and isinstance(v, int)}
+    tokens, written = sum(used.values()), used.get("output_tokens", 0)
+    cost = message.get("total_cost_usd")
     text = message.get("result") or ""
     error = _error(message, text) if message.get("is_error") else None
     return [
-        {"kind": "usage", "cost_usd": message.get("total_cost_usd"), "tokens": tokens},
+        {"kind": "usage", "tokens": tokens, "input": tokens - written, "output": written, "cost_usd": cost},
         {"kind": "turn_end", "error": error, "text": text},
     ]
 

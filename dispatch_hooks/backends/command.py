@@ -8,7 +8,7 @@ Its output is its log; it asks with `dispatch-hooks ask`, ticks its plan, and it
 
 from __future__ import annotations
 
-ends_by_itself = True
+from dispatch_hooks import backends
 
 
 def program(task: dict, config: dict) -> str:
@@ -19,11 +19,25 @@ def argv_of(task: dict, config: dict) -> list[str]:
     return [str(word) for word in config["backends"][task["backend"]]["command"]]
 
 
-def start(task: dict, run: dict, config: dict) -> dict:
-    words = argv_of(task, config)
-    holes = {"{prompt}": run["prompt"], "{model}": task["model"] or "", "{folder}": run["folder"]}
-    argv = [_filled(word, holes) for word in words]
-    return {"argv": argv, "env": {}, "stdin": None if any("{prompt}" in w for w in words) else run["prompt"]}
+def resumes(task: dict, config: dict) -> bool:
+    return False
+
+
+class Talk(backends.Talk):
+    ends_by_itself = True
+
+    def __init__(self, task: dict, run: dict, config: dict) -> None:
+        words = argv_of(task, config)
+        holes = {"{prompt}": run["prompt"], "{model}": task["model"] or "", "{folder}": run["folder"]}
+        super().__init__([_filled(word, holes) for word in words])
+        self.stdin = None if any("{prompt}" in word for word in words) else run["prompt"]
+
+    def read(self, line: bytes) -> list[dict]:
+        text = line.decode(errors="replace").strip()
+        return [{"kind": "activity", "text": text, "files": []}] if text else []
+
+
+talk = Talk
 
 
 def _filled(word: str, holes: dict) -> str:
@@ -31,24 +45,3 @@ def _filled(word: str, holes: dict) -> str:
         if hole in word:
             return word.replace(hole, value)  # one a word: what a prompt says is never filled in again
     return word
-
-
-def read(line: bytes) -> list[dict]:
-    text = line.decode(errors="replace").strip()
-    return [{"kind": "activity", "text": text, "files": []}] if text else []
-
-
-def reply(ask: dict, answers: list[str]) -> str | None:
-    return None
-
-
-def refuse(ask: dict, why: str) -> str | None:
-    return None
-
-
-def note(text: str) -> str | None:
-    return None
-
-
-def interrupt() -> str | None:
-    return None

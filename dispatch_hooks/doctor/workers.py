@@ -72,7 +72,7 @@ def programs(ground: Ground) -> list[Finding]:
 def located(name: str, found: dict, ground: Ground) -> tuple[str, str | None]:
     """(the program of a backend, its file on PATH or None); ("", None) where it has none."""
     try:
-        program = backends.get(name).program({"backend": name}, found)
+        program = backends.get(name, found).program({"backend": name}, found)
     except (KeyError, IndexError, TypeError):
         return "", None
     return program, backends.which(program, ground.env.get("PATH", os.defpath))
