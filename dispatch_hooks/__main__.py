@@ -9,6 +9,9 @@ import sys
 def main() -> None:
     from dispatch_hooks import errors
 
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal without UTF-8 shows what it can
     sys.exit(errors.funnel(_run))
 
 

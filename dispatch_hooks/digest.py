@@ -45,11 +45,13 @@ def quoted(text: str, limit: int = QUOTED) -> str:
 
 
 def age(seconds: float) -> str:
-    """Seconds in the two figures that a person reads: 45s, 12m, 3h05."""
+    """Seconds in the two figures that a person reads: 45s, 12m, 3h05, 4d."""
     if seconds < 60:
         return f"{max(0, int(seconds))}s"
     if seconds < 3600:
         return f"{int(seconds // 60)}m"
+    if seconds >= 48 * 3600:
+        return f"{int(seconds // 86400)}d"
     return f"{int(seconds // 3600)}h{int(seconds % 3600 // 60):02}"
 
 

@@ -252,6 +252,7 @@ class Open(Ours):
     kind: Literal["question", "permission"]
     text: str
     options: list[str]
+    asked: Time
 
 
 class Row(Ours):
@@ -266,9 +267,11 @@ class Row(Ours):
     permissions: Permissions
     project: str
     folder: str = Field(description="Where its plan and output are.")
+    branch: str | None = Field(description="The git branch of its worktree, if it has one.")
     ticked: int
     items: int
     made: Time
+    ended: Time | None
     seconds: int | None = Field(description="How long its present or last run took; none before the first.")
     cost_usd: float | None
     tokens: int | None

@@ -1,39 +1,43 @@
-"""Tasks as plain text, for the pane and for a terminal without colours."""
+"""Tasks in figures: what status, top, the status line and the chat show of them. Files only, so all agree."""
 
 from __future__ import annotations
 
 import os
 import time
 
-from dispatch_hooks import digest, files, plan, questions, steer, tasks
+from dispatch_hooks import digest, files, plan, questions, tasks
 
-ORDER = ("asks", "failed", "lost", "stopped", "running", "starting", "parked", "finished", "checked", "cancelled")
+ORDER = (
+    "asks", "failed", "lost", "stopped", "running", "starting", "waiting", "parked", "finished", "checked", "cancelled",
+)  # fmt: skip
 """What needs the person first."""
 
 SHOWN = 20
 
 
 def row(folder: str) -> dict | None:
-    """One task in figures: {"id","state","who","ticked","items","seconds","cost_usd","last","question",…}."""
+    """One task in figures, as dispatch_hooks.models.Row describes them; None where there is none."""
     task, status = tasks.read(folder), tasks.status(folder)
     if task is None:
         return None
     open_questions = questions.waiting(folder)
-    ticked, items = plan.count(plan.read(tasks.read_text(task, "plan.md")))
+    ticked, items = _steps(task, status)
     end = status.get("ended") or time.time()
     return {
         "id": task["id"],
         "title": task["title"],
-        "state": steer.state(folder),
+        "state": _word(status["state"], open_questions),
         "why": status.get("why") or "",
         "who": status.get("who") or task["alias"] or task["model"] or task["backend"],
         "backend": status.get("backend") or task["backend"],
         "permissions": task["permissions"],
         "project": task["project"],
         "folder": os.path.join(task["project"], tasks.place(task)),
+        "branch": status.get("branch"),
         "ticked": ticked,
         "items": items,
         "made": task["made"],
+        "ended": status.get("ended"),
         "seconds": round(end - status["started"]) if status.get("started") else None,
         "cost_usd": status.get("cost_usd"),
         "tokens": status.get("tokens"),
@@ -41,15 +45,59 @@ def row(folder: str) -> dict | None:
         "last": status.get("last") or "",
         "session": status.get("session"),
         "run": status["run"],
-        "questions": [{k: q[k] for k in ("n", "kind", "text", "options")} for q in open_questions],
+        "questions": [{k: q[k] for k in ("n", "kind", "text", "options", "asked")} for q in open_questions],
     }
+
+
+def _word(state: str, open_questions: list[dict]) -> str:
+    """The word for how a task is, as people read it: see steer.state."""
+    return "asks" if open_questions and state in ("running", "parked") else state
+
+
+def _steps(task: dict, status: dict) -> tuple[int, int]:
+    """(ticked, all): as they were judged for what is over, else as the plan says now."""
+    if status["state"] in tasks.ENDED and status.get("items"):
+        return status.get("ticked") or 0, status["items"]
+    return plan.count(plan.read(tasks.read_text(task, "plan.md")))
 
 
 def rows(project: str) -> list[dict]:
     """The project's tasks, those that need the person first, then the newest."""
-    found = [row(tasks.folder(project, task)) for task in tasks.ids(project)]
-    known = [r for r in found if r]
-    return sorted(known, key=lambda r: (ORDER.index(r["state"]) if r["state"] in ORDER else 99, -r["made"]))
+    return Board(project).rows()
+
+
+def urgency(r: dict) -> tuple:
+    return (ORDER.index(r["state"]) if r["state"] in ORDER else len(ORDER), -r["made"])
+
+
+class Board:
+    """The rows of a project (None: of all), kept from one look to the next: only what changed is read again."""
+
+    def __init__(self, project: str | None) -> None:
+        self.project = project
+        self.known: dict[str, tuple[tuple, dict | None]] = {}
+
+    def rows(self) -> list[dict]:
+        """Those that need the person first, then the newest."""
+        self.known = {folder: self._look(folder) for folder in self._folders()}
+        return sorted((r for _, r in self.known.values() if r), key=urgency)
+
+    def _folders(self) -> list[str]:
+        places = projects() if self.project is None else [self.project]
+        return [tasks.folder(place, task) for place in places for task in tasks.ids(place)]
+
+    def _look(self, folder: str) -> tuple[tuple, dict | None]:
+        seen = tuple(map(_changed, (f"{folder}/status.json", f"{folder}/questions", f"{folder}/answers")))
+        before, r = self.known.get(folder, (None, None))
+        same = before == seen and r is not None and r["state"] in tasks.ENDED
+        return seen, r if same else row(folder)
+
+
+def _changed(path: str) -> int:
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return 0
 
 
 def projects() -> list[str]:

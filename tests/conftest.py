@@ -13,7 +13,7 @@ from tests.harness.claude import Sandbox, Unavailable
 from tests.harness.modelserver import ModelServer
 from tests.harness.tmux import Chat
 
-pytest_plugins = ["tests.product"]
+pytest_plugins = ["tests.product", "tests.shop"]
 
 # ---- the real home
 

@@ -22,6 +22,7 @@ FLOORS = [
      "gate", "install", "authority"},
     {"supervisor", "recover", "steer", "overview", "doctor"},
     {"host", "watcher"},
+    {"view"},
     {"commands", "demo"},
     {"cli", "__main__"},
 ]  # fmt: skip

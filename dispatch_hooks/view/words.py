@@ -1,0 +1,79 @@
+"""How a task is put into words, colours and bars: the same in the table and on the screen of top."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from dispatch_hooks import digest
+
+COLOURS = {
+    "asks": "bold yellow", "failed": "bold red", "lost": "bold red", "stopped": "yellow", "running": "cyan",
+    "starting": "cyan", "waiting": "blue", "parked": "yellow", "finished": "green", "checked": "bold green",
+    "cancelled": "dim",
+}  # fmt: skip
+"""They only repeat what the words say."""
+
+QUIET = ("finished", "checked", "cancelled")
+"""The states that want nothing of the person."""
+
+
+def bar(ticked: int, items: int, length: int, plain: bool = False) -> str:
+    """A checklist as a bar of so many characters; one item of many still shows."""
+    full, empty = ("#", "-") if plain else ("█", "░")
+    done = length * ticked // items if items else 0
+    if ticked and not done:
+        done = 1
+    return full * done + empty * (length - done)
+
+
+def name(r: dict, everywhere: bool) -> str:
+    return f"{os.path.basename(r['project'])}/{r['id']}" if everywhere else r["id"]
+
+
+def who(r: dict) -> str:
+    return digest.clean(r["who"], 60) + (" bypass" if r["permissions"] == "bypass" else "")
+
+
+def took(r: dict) -> str:
+    return "" if r["seconds"] is None else digest.age(r["seconds"])
+
+
+def cost(r: dict) -> str:
+    """Dollars, else tokens, as far as its CLI tells either."""
+    if r["cost_usd"]:
+        return f"${r['cost_usd']:.2f}"
+    return tokens(r["tokens"]) if r["tokens"] else ""
+
+
+def tokens(count: int) -> str:
+    return f"{count / 1e6:.1f}M tok" if count >= 1e6 else f"{count / 1e3:.0f}k tok" if count >= 1e3 else f"{count} tok"
+
+
+def now(r: dict) -> str:
+    """What a task does or came to, in one line; what it asks is in its questions."""
+    said = r["last"] if r["state"] in ("running", "asks") else r["why"] or r["summary"]
+    parts = [digest.clean(said, 300), f"branch {r['branch']}" if r["branch"] else "", ago(r)]
+    return " · ".join(part for part in parts if part)
+
+
+def ago(r: dict) -> str:
+    """When something ended, or since when it asks."""
+    if r["questions"]:
+        return f"asks for {digest.age(time.time() - r['questions'][0]['asked'])}"
+    return f"{digest.age(time.time() - r['ended'])} ago" if r["ended"] and r["state"] != "running" else ""
+
+
+def question(q: dict) -> str:
+    """A question with its options, as one text."""
+    options = "  ".join(f"{n}. {digest.clean(option, 80)}" for n, option in enumerate(q["options"], 1))
+    asked = digest.clean(q["text"], digest.QUESTION)
+    return f"{asked}  {options}" if options else asked
+
+
+def totals(rows: list[dict]) -> str:
+    """ "5 tasks: 1 asks, 2 running, 2 finished · $1.20" """
+    states = list(dict.fromkeys(r["state"] for r in rows))
+    counts = ", ".join(f"{sum(r['state'] == state for r in rows)} {state}" for state in states)
+    spent = sum(r["cost_usd"] or 0 for r in rows)
+    return f"{len(rows)} task{'s' * (len(rows) != 1)}: {counts}" + (f" · ${spent:.2f}" if spent else "")
