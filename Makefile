@@ -1,4 +1,4 @@
-# Everything a newcomer types. Needs python3 (3.11 or newer) and make; node's npm for the real Claude Code.
+# Everything a newcomer types. Needs python3 (3.11 or newer) and make; node's npm for the real CLIs.
 
 PYTHON ?= python3
 JOBS ?= 4

@@ -14,8 +14,9 @@ import sys
 from collections.abc import Iterator
 
 from bench.measure import Row, until
-from tests.harness.claude import Sandbox, Unavailable
+from tests.harness.claude import Sandbox
 from tests.harness.modelserver import ModelServer, Request, hold, host, tool, worker
+from tests.harness.npm import Unavailable
 from tests.harness.tmux import Chat
 
 SUMMARIES = [

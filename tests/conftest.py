@@ -9,8 +9,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.harness.claude import Sandbox, Unavailable
+from tests.harness.claude import Sandbox
 from tests.harness.modelserver import ModelServer
+from tests.harness.npm import Unavailable
 from tests.harness.tmux import Chat
 
 pytest_plugins = ["tests.product", "tests.shop"]

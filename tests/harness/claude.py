@@ -1,13 +1,12 @@
 """The real Claude Code in a sandbox: a HOME of its own, fake keys, a scripted model server, no network.
 
-    sandbox = Sandbox(server.url)
-    sandbox.install_claude()
-    sandbox.run_print("hello").stdout
-    sandbox.end()
+sandbox = Sandbox(server.url)
+sandbox.install_claude()
+sandbox.run_print("hello").stdout
+sandbox.end()
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import shutil
@@ -18,82 +17,23 @@ import threading
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import TextIO
 
+from .npm import installed
 from .waiting import PATIENCE, wait_until
 
 VERSION = "2.1.330"
 PACKAGE = "@anthropic-ai/claude-code"
-CHECKOUT = Path(__file__).resolve().parents[2]
 API_KEY = "sk-ant-api03-not-a-real-key-for-tests"
-
-
-class Unavailable(Exception):
-    """The real Claude Code is not here and could not be installed."""
 
 
 # ---- the program
 
 
 def claude_binary() -> Path:
-    """The pinned Claude Code; the first call installs it into the cache folder, once for all test workers.
-
-    DISPATCH_HOOKS_CLAUDE names a binary to use instead, DISPATCH_HOOKS_CACHE another cache folder.
-    """
+    """The pinned Claude Code; the first call installs it. DISPATCH_HOOKS_CLAUDE names a binary to use instead."""
     if ready := os.environ.get("DISPATCH_HOOKS_CLAUDE"):
         return Path(ready)
-    cache = Path(os.environ.get("DISPATCH_HOOKS_CACHE") or CHECKOUT / ".cache")
-    folder = cache / f"claude-code-{VERSION}"
-    binary = folder / "node_modules/.bin/claude"
-    cache.mkdir(parents=True, exist_ok=True)
-    with open(cache / "install.lock", "a+") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not binary.exists():
-            _install_once(cache, folder, lock)
-    return binary
-
-
-def _install_once(cache: Path, folder: Path, lock: TextIO) -> None:
-    """Install, unless another worker of this test run has just failed at it: then fail the same way, at once."""
-    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
-    lock.seek(0)
-    failed_run, _, why = lock.read().partition("\n")
-    if failed_run == run:
-        raise Unavailable(why)
-    try:
-        _install(cache, folder)
-    except Unavailable as failure:
-        lock.truncate(0)
-        lock.write(f"{run}\n{failure}")
-        raise
-
-
-def _install(cache: Path, folder: Path) -> None:
-    if not shutil.which("npm"):
-        raise Unavailable(f"npm is not on PATH: cannot install {PACKAGE}@{VERSION}")
-    new = folder.with_name(folder.name + ".new")
-    shutil.rmtree(new, ignore_errors=True)
-    shutil.rmtree(folder, ignore_errors=True)
-    new.mkdir()
-    # A package.json makes this folder npm's prefix. --prefix would, too, but move npm's global configuration away.
-    (new / "package.json").write_text("{}")
-    command = ["npm", "install", "--cache", str(cache / "npm"), "--no-audit", "--no-fund", f"{PACKAGE}@{VERSION}"]
-    done = subprocess.run(command, env=_npm_env(cache), cwd=new, capture_output=True, text=True, check=False)
-    if done.returncode or not (new / "node_modules/.bin/claude").exists():
-        why = "; ".join((done.stderr or done.stdout).splitlines()[:3])
-        raise Unavailable(f"npm could not install {PACKAGE}@{VERSION}: {why}")
-    new.rename(folder)
-
-
-def _npm_env(cache: Path) -> dict[str, str]:
-    """npm as the machine has it configured (registry, proxy, certificates), writing to the cache folder alone."""
-    home = cache / "npm-home"
-    home.mkdir(exist_ok=True)
-    env = {**os.environ, "HOME": str(home)}
-    npmrc = Path(os.environ.get("DISPATCH_HOOKS_REAL_HOME", os.environ.get("HOME", "/"))) / ".npmrc"
-    if os.access(npmrc, os.R_OK):
-        env.setdefault("NPM_CONFIG_USERCONFIG", str(npmrc))
-    return env
+    return installed("claude-code", PACKAGE, VERSION, ".bin/claude")
 
 
 # ---- the sandbox
@@ -102,10 +42,12 @@ def _npm_env(cache: Path) -> dict[str, str]:
 class Sandbox:
     """A home, a project and every process that runs with this home; `end()` leaves nothing of it behind."""
 
-    def __init__(self, url: str = "http://127.0.0.1:9"):
+    def __init__(self, url: str = "http://127.0.0.1:9", parent: Path | None = None):
+        """parent: where it lies, if not in the temporary folder (which an OS sandbox may leave writable)."""
         # Not pytest's tmp_path: sockets live in here, and their paths may have 107 bytes.
-        self.root = Path(tempfile.mkdtemp(prefix="dh-")).resolve()
+        self.root = Path(tempfile.mkdtemp(prefix="dh-", dir=parent)).resolve()
         self.url = url
+        self.variables: dict[str, str] = {}
         self.home = self._folder("home")
         self.project = self._folder("project")
         self.bin = self._folder("bin")
@@ -142,6 +84,7 @@ class Sandbox:
             "DISABLE_TELEMETRY": "1",
             "DISABLE_AUTOUPDATER": "1",
             "IS_SANDBOX": "1",  # Claude Code as root
+            **self.variables,
             **more,
         }
 

@@ -7,7 +7,7 @@ import shlex
 import subprocess
 import tempfile
 
-from .claude import Unavailable
+from .npm import Unavailable
 from .tmux import TMUX
 from .waiting import PATIENCE, wait_until
 

@@ -10,7 +10,8 @@ import signal
 import subprocess
 from collections.abc import Callable
 
-from .claude import Sandbox, Unavailable
+from .claude import Sandbox
+from .npm import Unavailable
 from .waiting import PATIENCE, wait_until
 
 TMUX = shutil.which("tmux")
