@@ -17,12 +17,24 @@ def main() -> None:
 
 def _run() -> int:
     if sys.argv[1:2] == ["ask"] and not {"-h", "--help"}.intersection(sys.argv):
-        from dispatch_hooks.commands import ask  # a worker waits for it: nothing that it does not need
+        from dispatch_hooks import asking  # a worker waits for it: nothing that it does not need
 
-        return ask.main(sys.argv[2:], dict(os.environ))
-    from dispatch_hooks import cli
-
+        return asking.main(sys.argv[2:], dict(os.environ))
+    try:
+        from dispatch_hooks import cli
+    except ModuleNotFoundError as error:
+        return _library_missing(error)
     return cli.app(standalone_mode=False) or 0
+
+
+def _library_missing(error: ModuleNotFoundError) -> int:
+    """A plugin's libraries are fetched by its first chat, and perhaps could not be."""
+    from dispatch_hooks.errors import FatalError
+
+    raise FatalError(
+        f"the library {error.name} is not there. The plugin fetches its libraries when a chat starts, and workers run "
+        "without them; for this command wait a minute, or type: pipx install dispatch-hooks"
+    ) from error
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shlex
 import shutil
 import subprocess
@@ -18,17 +17,23 @@ from dispatch_hooks.paths import Dirs
 
 
 def gate_text(dirs: Dirs, python: str, command: str) -> str:
-    """hooks/gate.sh with its words filled in, quoted for sh."""
-    words = {
+    """hooks/gate.sh below what it needs to know."""
+    hooks = resources.shared("hooks")
+    with open(os.path.join(hooks, "gate.sh"), encoding="utf-8") as file:
+        first, _, rest = file.read().partition("\n")
+    return f"{first}\n{words(dirs, python, command)}hooks={shlex.quote(hooks)}\n{rest}"
+
+
+def words(dirs: Dirs, python: str, command: str) -> str:
+    """What the gate needs to know, quoted for sh."""
+    known = {
         "python": python,
-        "hooks": resources.shared("hooks"),
         "state": dirs.state,
         "runtime": dirs.runtime,
-        "dirs": paths.join(dirs),
-        "command": command,
+        "export DISPATCH_HOOKS_DIRS": paths.join(dirs),
+        "export DISPATCH_HOOKS_COMMAND": command,
     }
-    with open(os.path.join(words["hooks"], "gate.sh"), encoding="utf-8") as file:
-        return re.sub(r"@([a-z]+)@", lambda word: shlex.quote(words[word[1]]), file.read())
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in known.items())
 
 
 def skill_text() -> bytes:
@@ -50,9 +55,9 @@ sys.exit(main())
 """
 
 
-def stub_text() -> str:
+def stub_text(python: str = sys.executable) -> str:
     package = os.path.dirname(resources.HERE)
-    return STUB.format(python=shlex.quote(sys.executable), package=shlex.quote(package))
+    return STUB.format(python=shlex.quote(python), package=shlex.quote(package))
 
 
 def stub_file(dirs: Dirs) -> str:

@@ -1,23 +1,27 @@
 """Where things are kept: config, state, runtime and data folders.
 
-platformdirs decides, once: install writes its answer beside the gate, hooks read that (importing platformdirs
-costs more than a whole hook), and everything that a hook starts inherits it through the environment.
+`default` decides, once: install writes its answer beside the gate, hooks read that, and everything that a hook starts
+inherits it through the environment.
 """
 
 from __future__ import annotations
 
 import os
+import stat
+import sys
 from collections import namedtuple
 
 Dirs = namedtuple("Dirs", "config state runtime data")
 """Absolute paths. `state` outlives a reboot, `runtime` does not (it holds what is true of this boot only)."""
+
+APP = "dispatch-hooks"
 
 ENV = "DISPATCH_HOOKS_DIRS"
 """Four paths in the order of Dirs, one a line."""
 
 
 def dirs() -> Dirs:
-    """The folders in force: the environment's, else the installed ones, else platformdirs'."""
+    """The folders in force: the environment's, else the installed ones, else the default."""
     return split(os.environ.get(ENV, "")) or installed() or default()
 
 
@@ -39,17 +43,40 @@ def installed() -> Dirs | None:
 
 
 def default() -> Dirs:
-    import tempfile
-    import warnings
+    """Where the system keeps such things: the XDG variables, else what Linux or macOS are used to.
 
-    import platformdirs
+    The same as platformdirs says (a test holds that); by ourselves, because a plugin has no library at hand.
+    """
+    mac = sys.platform == "darwin"
+    usual = {"config": "~/.config", "state": "~/.local/state", "data": "~/.local/share"}
+    config, state, data = (
+        _xdg(f"XDG_{name.upper()}_HOME") or os.path.expanduser("~/Library/Application Support" if mac else folder)
+        for name, folder in usual.items()
+    )
+    runtime = _runtime() or os.path.join(state, APP, "runtime")
+    return Dirs(*(os.path.join(folder, APP) for folder in (config, state)), runtime, os.path.join(data, APP))
 
-    found = platformdirs.PlatformDirs("dispatch-hooks", appauthor=False)
-    with warnings.catch_warnings(action="ignore"):  # about a machine without XDG_RUNTIME_DIR
-        runtime = found.user_runtime_dir
-    if os.path.dirname(runtime).startswith(tempfile.gettempdir()) and "XDG_RUNTIME_DIR" not in os.environ:
-        runtime = os.path.join(found.user_state_dir, "runtime")  # anybody could make a folder of that name first
-    return Dirs(found.user_config_dir, found.user_state_dir, runtime, found.user_data_dir)
+
+def _xdg(variable: str) -> str:
+    """An XDG variable's folder; a path that is not absolute does not count, the specification says."""
+    value = os.environ.get(variable, "").strip()
+    return value if os.path.isabs(value) else ""
+
+
+def _runtime() -> str:
+    """A folder of this boot that is ours alone: elsewhere anybody could make one of our name first."""
+    given, usual = _xdg("XDG_RUNTIME_DIR"), f"/run/user/{os.getuid()}"
+    if given and (not os.path.lexists(given) or _private(given)):
+        return os.path.join(given, APP)
+    return os.path.join(usual, APP) if sys.platform == "linux" and _private(usual) else ""
+
+
+def _private(path: str) -> bool:
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
 
 
 def config_file() -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+from collections.abc import Callable
 from typing import Any
 
 from dispatch_hooks import jsontext
@@ -38,12 +39,19 @@ def gate_file(dirs: Dirs) -> str:
 
 def groups(dirs: Dirs) -> dict[str, dict]:
     """Claude Code's event -> the one hook group that we add to it."""
+    return events(lambda word, marker: {"command": _command(dirs, word, marker)})
+
+
+def events(call: Callable[[str, str], dict]) -> dict[str, dict]:
+    """Claude Code's event -> a hook group of entries that make a call: what runs for a word of the gate, at once
+    where the markers (names with spaces between) say that there is nothing to do.
+    """
 
     def hooks(word: str, timeout: int, marker: str = "", watch: str | None = None) -> list[dict]:
-        entries = [{"type": "command", "command": _command(dirs, word, marker), "timeout": timeout}]
+        entries = [{"type": "command", **call(word, marker), "timeout": timeout}]
         if watch is not None:
-            command = _command(dirs, f"watch-{word}", watch)
-            entries.append({"type": "command", "command": command, "asyncRewake": True, "timeout": FOREVER})
+            wake = {"asyncRewake": True, "timeout": FOREVER}
+            entries.append({"type": "command", **call(f"watch-{word}", watch), **wake})
         return entries
 
     return {
@@ -61,8 +69,12 @@ def _command(dirs: Dirs, word: str, marker: str) -> str:
     tests = [f'[ -e {host}/"$CLAUDE_PID"/{name} ] || ' for name in marker.split()]
     first = f"{''.join(tests)}exit 0; " if tests else ""
     run = f"[ -f {script} ] && sh {script} {word}"
-    end = f"; [ $? = {WAKE} ] && exit 2" if word.startswith("watch-") else " 2>/dev/null"
-    return f"{first}{run}{end}; exit 0 {MARK}"
+    return f"{first}{run}{end(word)}; exit 0 {MARK}"
+
+
+def end(word: str) -> str:
+    """What makes a call of the gate total: only a watcher's one private code becomes 2, the sign to wake."""
+    return f"; [ $? = {WAKE} ] && exit 2" if word.startswith("watch-") else " 2>/dev/null"
 
 
 def rules(command: str) -> list[str]:

@@ -1,6 +1,7 @@
 #!/bin/sh
 # The gate between Claude Code's hooks and dispatch-hooks: `sh gate.sh EVENT`, the event's JSON on standard input.
-# `dispatch-hooks install` fills in the words between @ and puts it into the data folder.
+# What it needs to know stands above this when `dispatch-hooks install` has put it into the data folder ($python,
+# $hooks, $state, $runtime, and what hooks inherit), or was read by plugin.sh.
 #
 # Nearly every event is none of ours, and starting Python costs ten times what it costs to see that here.
 # Plain POSIX sh, and nothing that grows with the square of a prompt's length (as ${prompt#*word} does). printf is
@@ -8,12 +9,7 @@
 
 [ -z "${DISPATCH_HOOKS_TASK-}" ] || exit 0 # we are inside a worker: it is nobody's chat
 
-python=@python@
-hooks=@hooks@
-state=@state@
-host=@runtime@/hosts/$CLAUDE_PID
-export DISPATCH_HOOKS_DIRS=@dirs@
-export DISPATCH_HOOKS_COMMAND=@command@
+host=$runtime/hosts/$CLAUDE_PID
 
 run() {
     script=$hooks/$1
@@ -63,10 +59,10 @@ watched() {
 } 2>/dev/null
 
 case $1 in
-stop) run stop.py ;;
-notification) run notification.py ;;
+stop) [ ! -e "$host/news" ] || run stop.py ;;
+notification) [ ! -e "$host/asks" ] && [ ! -e "$host/news" ] || run notification.py ;;
 session-start) run session_start.py ;;
-session-end) run session_end.py ;;
+session-end) [ ! -e "$host/news" ] || run session_end.py ;;
 prompt)
     [ ! -e "$host/news" ] || run user_prompt_submit.py
     mentions || exit 0

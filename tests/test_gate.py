@@ -95,6 +95,7 @@ def by_sh(tmp_path):
 
 @pytest.mark.parametrize("word", ["stop", "notification", "session-start", "session-end"])
 def test_an_event_goes_to_its_script_untouched(installed, word):
+    (installed.host / "news").touch()
     stdin = b'{"\xff": "no UTF-8"}\n\n'
     assert installed.run(word, stdin) == (0, [installed.script(SCRIPTS[word]), "none", *installed.dirs])
     assert installed.stdin == stdin

@@ -19,13 +19,15 @@ FLOORS = [
     {"backends", "launchers"},
     {"request", "grammar", "control", "digest", "briefing", "worker", "outcome", "inputs", "ledger",
      "channel", "asks", "check", "conversation", "hearing", "ending", "dispatch", "edits",
-     "gate", "install", "authority"},
+     "gate", "install", "authority", "plugin", "asking"},
     {"supervisor", "recover", "steer", "overview", "doctor"},
     {"host", "watcher"},
     {"view"},
     {"commands", "demo"},
     {"cli", "__main__"},
 ]  # fmt: skip
+
+EVENTS = ("notification", "session_end", "session_start", "stop", "user_prompt_submit")
 
 
 def floor(name: str) -> int:
@@ -56,8 +58,9 @@ def test_hooks_import_only_the_standard_library(script):
     code = (
         "import sys, runpy\nsys.argv = ['x', '/nonexistent']\n"
         f"sys.path.append({str(PACKAGE.parent)!r})\n"
+        "import dispatch_hooks.plugin, dispatch_hooks.asking\n"
         "import dispatch_hooks.host, dispatch_hooks.watcher, dispatch_hooks.supervisor, dispatch_hooks.host.spoken\n"
-        f"import dispatch_hooks.host.{script.stem if script.stem not in ('watch', 'supervise') else 'stop'}\n"
+        f"import dispatch_hooks.host.{script.stem if script.stem in EVENTS else 'stop'}\n"
         "names = {name.split('.')[0] for name in sys.modules}\n"
         "print(sorted(names - set(sys.stdlib_module_names) - {'dispatch_hooks', '__main__'}))\n"
     )
