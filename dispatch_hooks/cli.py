@@ -16,6 +16,7 @@ from dispatch_hooks.commands import (
     doctor,
     install,
     logs,
+    models,
     parse,
     relink,
     retry,
@@ -54,7 +55,7 @@ def main(
 
 for module in (
     install, uninstall, doctor, status, show, logs, answer, tell, cancel, retry, clean,
-    dispatch, parse, ask, relink, demo,
+    dispatch, models, parse, ask, relink, demo,
 ):  # fmt: skip
     name = module.__name__.rpartition(".")[2]
     app.command(name)(getattr(module, name))

@@ -14,6 +14,7 @@ DEFAULTS = {
     "default": "claude",
     "permissions": "ask",
     "wake": "needed",
+    "fallback": "",
     "max_parallel": 6,
     "ask_seconds": 600,
     "keep_days": 30,
@@ -79,8 +80,8 @@ ONE_OF = {"permissions": ("ask", "auto"), "wake": ("off", "questions", "needed",
 OWN_PERMISSIONS = ("ask", "auto", "bypass")
 LEAST = {"max_parallel": 1, "ask_seconds": 0, "keep_days": 0, "check_seconds": 1}
 ENTRIES = {
-    "models": {"backend": str, "name": str},
-    "aliases": {"model": str, "prompt": str},
+    "models": {"backend": str, "name": str, "fallback": str},
+    "aliases": {"model": str, "prompt": str, "fallback": str},
     "backends": {"command": list, "program": str},
 }
 

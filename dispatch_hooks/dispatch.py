@@ -11,10 +11,7 @@ from __future__ import annotations
 import os
 import time
 
-from dispatch_hooks import backends, config, files, launchers, paths, plan, tasks, transcript
-
-FAMILIES = {"claude": ("opus", "sonnet", "haiku", "fable", "claude-", "opusplan", "best")}
-"""How the names of a CLI's models begin."""
+from dispatch_hooks import backends, config, files, launchers, own, paths, plan, resolve, tasks, transcript
 
 LATER = {
     "worktree": "worktrees are not there yet; without one it works in your checkout",
@@ -29,8 +26,10 @@ def start(request: dict, origin: dict, settings: dict, env: dict) -> dict:
     """Starts what can be started of a request.
 
     origin: {"chat","prompt","project","cwd","transcript","text"}. Returns {"started":[task], "again":[task],
-    "refused":[{"title","why"}]}; `again` are tasks of the same words whose first dispatch nobody was told of.
+    "refused":[{"title","why"}], "learned":[words]}; `again` are tasks of the same words whose first dispatch nobody
+    was told of, `learned` says which models the configuration has from now on.
     """
+    settings, learned = learn([_wanted(item, settings) for item in request["tasks"]], settings, env)
     lock = files.lock(os.path.join(paths.dirs().state, "dispatch.lock"), wait=2.0)
     if lock is None:
         return _all_refused(request, "another dispatch holds the lock; type it again in a moment")
@@ -38,14 +37,15 @@ def start(request: dict, origin: dict, settings: dict, env: dict) -> dict:
         before = _untold(origin)
         if before:
             launch(before, env)
-            return {"started": [], "again": before["tasks"], "refused": []}
-        return _commit(request, origin, settings, env)
+            return {"started": [], "again": before["tasks"], "refused": [], "learned": learned}
+        return {**_commit(request, origin, settings, env), "learned": learned}
     finally:
         os.close(lock)
 
 
 def _all_refused(request: dict, why: str) -> dict:
-    return {"started": [], "again": [], "refused": [{"title": t["title"], "why": why} for t in request["tasks"]]}
+    refused = [{"title": t["title"], "why": why} for t in request["tasks"]]
+    return {"started": [], "again": [], "refused": refused, "learned": []}
 
 
 def _commit(request: dict, origin: dict, settings: dict, env: dict) -> dict:
@@ -136,13 +136,34 @@ def _resolve(item: dict, origin: dict, settings: dict, env: dict) -> tuple[dict,
     later = next((why for name, why in LATER.items() if item.get(name)), "")
     if later:
         return {}, later
-    named = item.get("alias") or item.get("model") or item.get("backend") or settings["default"]
-    found, why = resolve(named, settings)
+    found, why = resolve.meaning(_wanted(item, settings), settings, env.get("PATH", ""))
     if why:
         return {}, why
     task = {**_plain(item, origin, settings), **found}
     task["permissions"] = item.get("permissions") or found["permissions"] or settings["permissions"]
     return task, _missing(task, settings, env)
+
+
+def _wanted(item: dict, settings: dict) -> str:
+    return item.get("alias") or item.get("model") or item.get("backend") or settings["default"]
+
+
+def learn(names: list[str], settings: dict, env: dict) -> tuple[dict, list[str]]:
+    """(the settings, what is told of them): models that only a CLI knows are looked for, and go into the config."""
+    path, told = env.get("PATH", os.defpath), []
+    if any(resolve.meaning(name, settings, path)[1] for name in names):
+        from dispatch_hooks import catalogue
+
+        catalogue.look(settings, env)
+    for name in dict.fromkeys(names):
+        found = resolve.adoptable(name, settings, path)
+        if found and own.ran(["config", "add-model", name, *_flags(found)], env)[0]:
+            told.append(f"{name} is a model of {found['backend']}; it is in your configuration now.")
+    return (config.load() if told else settings), told
+
+
+def _flags(found: dict) -> list[str]:
+    return ["--backend", found["backend"], "--name", found["model"]]
 
 
 def _plain(item: dict, origin: dict, settings: dict) -> dict:
@@ -155,38 +176,6 @@ def _plain(item: dict, origin: dict, settings: dict) -> dict:
         "check": settings["check"],
         "made": time.time(),
     }
-
-
-def resolve(named: str, settings: dict) -> tuple[dict, str]:
-    """What a name means: {"model","alias","alias_prompt","backend","permissions"}, or why it means nothing here.
-
-    In this order: a model of the config, an alias, a backend, a known family.
-    """
-    plain = {"model": "", "alias": "", "alias_prompt": "", "permissions": None}
-    model, alias = settings["models"].get(named), settings["aliases"].get(named)
-    if model is not None:
-        backend = model.get("backend") or _family(named) or "claude"
-        told = {"model": model.get("name", named), "permissions": model.get("permissions")}
-        return {**plain, **told, "backend": backend}, ""
-    if alias is not None:
-        inner, why = resolve(alias.get("model") or "claude", {**settings, "aliases": {}})
-        extra = {"alias": named, "alias_prompt": alias.get("prompt", "")}
-        return {**inner, **extra, "permissions": alias.get("permissions") or inner.get("permissions")}, why
-    if named in config.CLI or named in settings["backends"]:
-        return {**plain, "backend": named, "permissions": settings["backends"].get(named, {}).get("permissions")}, ""
-    backend = _family(named)
-    if backend:
-        return {**plain, "model": named, "backend": backend}, ""
-    return {}, _unknown(named, settings)
-
-
-def _family(name: str) -> str | None:
-    return next((backend for backend, starts in FAMILIES.items() if name.lower().startswith(starts)), None)
-
-
-def _unknown(named: str, settings: dict) -> str:
-    known = [*settings["aliases"], *settings["models"], *settings["backends"], "opus", "sonnet", "haiku"]
-    return f'"{named}" is not available here; there are {", ".join(dict.fromkeys(known))}'
 
 
 def _missing(task: dict, settings: dict, env: dict) -> str:
@@ -210,8 +199,12 @@ def words(result: dict) -> str:
     if result["again"]:
         lines += _listed("Already dispatched, still the same:", result["again"])
     for item in result["refused"]:
-        lines.append(f"Not dispatched: {item['title']}: {item['why']}.")
-    return "\n".join(lines)
+        lines.append(f"Not dispatched: {item['title']}: {_sentence(item['why'])}")
+    return "\n".join([*lines, *result["learned"]])
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith("?") else f"{text}."
 
 
 def _listed(verb: str, found: list[dict]) -> list[str]:

@@ -30,6 +30,9 @@ class Ours(BaseModel):
 OWN = "What it may do, instead of the top permissions: ask, auto, or bypass (anything, unasked)."
 
 
+AFTER = "The model, alias or backend that goes on where this one cannot: not logged in, out of quota, unknown."
+
+
 class EnvTable(Ours):
     drop: list[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]] = Field(
         default_factory=list, description="Names of variables that workers must not inherit."
@@ -42,6 +45,7 @@ class Model(Ours):
     )
     name: str = Field(ABSENT, min_length=1, description="What the CLI calls it, if not as this table is called.")
     permissions: Permissions = Field(ABSENT, description=OWN)
+    fallback: str = Field(ABSENT, description=AFTER)
 
 
 class Alias(Ours):
@@ -50,6 +54,7 @@ class Alias(Ours):
     )
     prompt: str = Field("", description="What every worker of this alias is told before its task.")
     permissions: Permissions = Field(ABSENT, description=OWN)
+    fallback: str = Field(ABSENT, description=AFTER)
 
 
 class Backend(Ours):
@@ -77,6 +82,7 @@ class Config(Ours):
         description="What may wake an idle chat: off, questions, needed (questions, failures, the last finished task "
         "of several) or all.",
     )
+    fallback: str = Field("", description=f"{AFTER} Empty: none.")
     max_parallel: int = Field(6, ge=1, le=64, description="How many tasks may run at the same time.")
     ask_seconds: int = Field(
         600, ge=0, description="How long a worker waits for an answer; then it stops, and the answer resumes it."
@@ -120,6 +126,7 @@ class Task(Ours):
     alias_prompt: str
     backend: str
     permissions: Permissions
+    fallback: str = Field("", description="Who goes on where this one cannot, once; empty for nobody.")
     launcher: str = "local"
 
 
@@ -203,6 +210,7 @@ class Retry(Ours):
     alias_prompt: str = Field(ABSENT)
     backend: str = Field(ABSENT)
     permissions: Permissions = Field(ABSENT)
+    fallback: str = Field(ABSENT)
 
 
 class Note(Answer):
@@ -286,6 +294,36 @@ class StatusReport(Ours):
     """`dispatch-hooks status --json`."""
 
     tasks: list[Row]
+
+
+class Known(Ours):
+    """One name that a task may be given to."""
+
+    name: str
+    kind: Literal["alias", "model", "backend", "family", "listed"] = Field(
+        description="Where it is from: your configuration (alias, model), a backend or a family that is always known, "
+        "or the list of a CLI."
+    )
+    backend: str
+    model: str = Field(description="What the CLI calls it; empty for the CLI's own default.")
+    default: bool = Field(description="Whether a task that names no model goes to it.")
+    installed: bool = Field(description="Whether its CLI is on PATH.")
+
+
+class Lists(Ours):
+    """What one CLI said of its models."""
+
+    asked: Time | None
+    models: int
+    default: str = Field(description="What it takes where none is named; empty where it does not tell.")
+    why: str = Field(description="Why it told none; empty where it did.")
+
+
+class ModelsReport(Ours):
+    """`dispatch-hooks models --json`."""
+
+    models: list[Known]
+    lists: dict[str, Lists] = Field(description="Each CLI that can tell its models, by its backend.")
 
 
 class Parsed(Ours):

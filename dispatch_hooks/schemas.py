@@ -27,6 +27,7 @@ MODELS = {
     "show": models.Row,
     "parse": models.ParseReport,
     "doctor": models.DoctorReport,
+    "models": models.ModelsReport,
     "UserPromptSubmit.input": models.UserPromptSubmitInput,
     "UserPromptSubmit.output": models.UserPromptSubmitOutput,
     "Stop.input": models.StopInput,

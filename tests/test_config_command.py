@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dispatch_hooks import config, errors, paths
+from dispatch_hooks import config, configfile, errors, paths
 from dispatch_hooks.commands import config as command
 
 MINE = """\
@@ -321,14 +321,14 @@ def test_any_row_of_changes_keeps_the_rest(run, source, steps):
     source.write_text(MINE)
     wanted = said(source)
     for key, value in steps:
-        place = command._place(key)
+        place = configfile.place_of(key)
         up = wanted
         for step in place[:-1]:
             up = up.setdefault(step, {}) if value is not None else up.get(step, {})
         if value is not None:
             if run("set", "--", key, value)[0] == 0:
                 up[place[-1]] = said_at(source, place)
-                assert up[place[-1]] in command._readings(value)
+                assert up[place[-1]] in configfile.readings(value)
         elif run("unset", key)[0] == 0:
             del up[place[-1]]
     found = said(source)

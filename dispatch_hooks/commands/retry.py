@@ -6,7 +6,7 @@ import os
 
 import typer
 
-from dispatch_hooks import authority, config, steer
+from dispatch_hooks import authority, config, resolve, steer
 from dispatch_hooks import dispatch as dispatching
 from dispatch_hooks.commands import find, task_ids
 from dispatch_hooks.errors import FatalError
@@ -21,8 +21,14 @@ def retry(
     Example: dispatch-hooks retry perf-audit --with opus
     """
     authority.refuse_worker(dict(os.environ), "start a task again")
-    change, why = dispatching.resolve(model, config.load()) if model else ({}, "")
+    change, why = _meaning(model) if model else ({}, "")
     if why:
         raise FatalError(why)
     steer.retry(find(task), {k: v for k, v in change.items() if v is not None}, "terminal", dict(os.environ))
     typer.echo(f"started {task} again{' with ' + model if model else ''}")
+
+
+def _meaning(model: str) -> tuple[dict, str]:
+    env = dict(os.environ)
+    settings, _ = dispatching.learn([model], config.load(), env)
+    return resolve.meaning(model, settings, env.get("PATH", ""))

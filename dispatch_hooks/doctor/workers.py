@@ -8,8 +8,8 @@ import shlex
 import tomllib
 from functools import partial
 
-from dispatch_hooks import backends, dispatch, faults, models, paths, worker
 from dispatch_hooks import config as settings
+from dispatch_hooks import faults, models, paths, resolve, worker
 from dispatch_hooks.doctor import claude
 from dispatch_hooks.doctor.ground import Finding, Ground, run, short
 
@@ -44,7 +44,7 @@ def names(ground: Ground) -> list[Finding]:
     wanted |= {f"models.{name}": name for name in found["models"]}
     wrong = []
     for key, name in wanted.items():
-        meant, why = dispatch.resolve(name, found)
+        meant, why = resolve.meaning(name, found)
         if not why and meant["backend"] not in (*settings.CLI, *found["backends"]):
             why = f'there is no backend "{meant["backend"]}"'
         if why:
@@ -57,7 +57,7 @@ def programs(ground: Ground) -> list[Finding]:
     """The program of each backend."""
     say = partial(Finding, "worker CLIs")
     found = settings.load()
-    usual = dispatch.resolve(found["default"], found)[0].get("backend")
+    usual = resolve.meaning(found["default"], found)[0].get("backend")
     findings = []
     for name in dict.fromkeys([*settings.CLI, *found["backends"]]):
         program, where = located(name, found, ground)
@@ -71,11 +71,7 @@ def programs(ground: Ground) -> list[Finding]:
 
 def located(name: str, found: dict, ground: Ground) -> tuple[str, str | None]:
     """(the program of a backend, its file on PATH or None); ("", None) where it has none."""
-    try:
-        program = backends.get(name, found).program({"backend": name}, found)
-    except (KeyError, IndexError, TypeError):
-        return "", None
-    return program, backends.which(program, ground.env.get("PATH", os.defpath))
+    return resolve.program(name, found, ground.env.get("PATH", os.defpath))
 
 
 def _get(name: str) -> str:

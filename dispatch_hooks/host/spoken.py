@@ -19,6 +19,7 @@ from dispatch_hooks import (
     paths,
     questions,
     request,
+    resolve,
     steer,
     tasks,
 )
@@ -86,7 +87,8 @@ def _cancel(found: dict, host: dict, env: dict) -> str:
 def _retry(found: dict, host: dict, env: dict) -> str:
     change = {}
     if found.get("model"):
-        change, why = dispatch.resolve(found["model"], config.load())
+        settings, _ = dispatch.learn([found["model"]], config.load(), env)
+        change, why = resolve.meaning(found["model"], settings, env.get("PATH", ""))
         if why:
             raise FatalError(why)
     steer.retry(_folder(found, host), {k: v for k, v in change.items() if v is not None}, "typed", env)
