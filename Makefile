@@ -8,7 +8,7 @@ PY := $(VENV)/bin/python
 # A changed pyproject.toml or Python makes the environment anew.
 MADE := $(VENV)/made-$(shell { cat pyproject.toml; $(PYTHON) --version; } 2>&1 | cksum | cut -d' ' -f1)
 
-.PHONY: test lint demo bench schemas clean
+.PHONY: test lint demo bench torture schemas clean
 
 # Both run, whatever the first says, and either fails the target.
 test: $(MADE)
@@ -22,6 +22,10 @@ demo: $(MADE)
 
 bench: $(MADE)
 	@$(PY) -m bench $(ARGS)
+
+# Hours; ARGS="kill --minutes 20 --seed 7" runs one of them, shorter.
+torture: $(MADE)
+	@$(PY) -m tests.torture $(ARGS)
 
 schemas: $(MADE)
 	$(PY) -m dispatch_hooks.schemas

@@ -1,0 +1,43 @@
+"""make torture: every torture at its full length, one after the other; its figures and seeds on standard output."""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+
+from tests.torture import kill
+
+
+def matrix(options: argparse.Namespace) -> int:
+    results = kill.run(options.seed, options.rounds, options.minutes * 60, options.jobs)
+    return sum(bool(result.faults) for result in results)
+
+
+TORTURES = {"kill": (matrix, 240)}
+"""What there is, each with the minutes that it takes at most when nobody says otherwise."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
+    parser.add_argument("what", nargs="*", metavar="WHAT", help=f"some of: {', '.join(TORTURES)}; without, all")
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--minutes", type=float, help="stop each after so many minutes")
+    parser.add_argument("--rounds", type=int, default=20, help="kill: how often each point, each way (20)")
+    parser.add_argument("--jobs", type=int, default=2)
+    options = parser.parse_args()
+    if wrong := set(options.what) - set(TORTURES):
+        parser.error(f"there is no {', '.join(wrong)}; there are {', '.join(TORTURES)}")
+    os.environ["HOME"] = tempfile.mkdtemp(prefix="dh-home-")  # nothing here touches the home of who runs it
+    faults, minutes = 0, options.minutes
+    for what in options.what or TORTURES:
+        run, usual = TORTURES[what]
+        options.minutes = minutes or usual
+        faults += run(options)
+        sys.stdout.flush()
+    print(f"torture: {faults} faults, seed {options.seed}")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
