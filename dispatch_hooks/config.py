@@ -21,6 +21,7 @@ DEFAULTS = {
     "check": "",
     "check_seconds": 600,
     "env": {"drop": []},
+    "worktree": {"use": "asked", "merge": "merge", "copy": [], "link": [], "setup": ""},
     "models": {},
     "aliases": {},
     "backends": {},
@@ -77,6 +78,7 @@ def read(source: str) -> tuple[dict, str | None]:
 
 
 ONE_OF = {"permissions": ("ask", "auto"), "wake": ("off", "questions", "needed", "all")}
+WORKTREE = {"use": ("asked", "always"), "merge": ("ff", "merge", "squash")}
 OWN_PERMISSIONS = ("ask", "auto", "bypass")
 LEAST = {"max_parallel": 1, "ask_seconds": 0, "keep_days": 0, "check_seconds": 1}
 ENTRIES = {
@@ -98,8 +100,20 @@ def _wrong(found: dict) -> str:
         for name, entry in value.items() if key in ENTRIES else ():
             if wrong := _wrong_entry(key, name, entry):
                 return wrong
+    if wrong := _wrong_worktree(found.get("worktree", {})):
+        return wrong
     drop = found.get("env", {}).get("drop", [])
     return "" if _strings(drop) else f"env.drop should be a list of names, it is {drop!r}"
+
+
+def _wrong_worktree(said: dict) -> str:
+    for key, value in said.items():
+        own = DEFAULTS["worktree"].get(key)
+        if own is not None and (type(value) is not type(own) or (isinstance(value, list) and not _strings(value))):
+            return f"worktree.{key} should be a {type(own).__name__}, it is {value!r}"
+        if value not in WORKTREE.get(key, [value]):
+            return f"worktree.{key} should be one of {', '.join(WORKTREE[key])}, it is {value!r}"
+    return ""
 
 
 def _wrong_entry(key: str, name: str, entry: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from dispatch_hooks import briefing, inputs, tasks
+from dispatch_hooks import briefing, inputs, tasks, worktrees
 
 
 def follow_orders(task: dict, status: dict, said: dict) -> None:
@@ -22,9 +22,10 @@ def begin(folder: str, task: dict, status: dict, said: dict, resumes: bool) -> d
     if not resume:
         new_session(status, None)
     place = os.path.join(task["project"], tasks.place(task))
-    anew = _from_the_start(folder, task, status, place)
+    anew = _from_the_start(folder, task, status, place) + worktrees.briefing(task, status)
     known = {"n": status["run"], "folder": place, "own": folder, "since": tasks.status(folder).get("ended")}
-    told = {"prompt": briefing.news(**said) if resume else anew, "anew": anew}
+    news = worktrees.since(task, status) + briefing.news(**said)
+    told = {"prompt": news if resume else anew, "anew": anew, "git": worktrees.git_dirs(task, status)}
     return {**known, **told, "session": status["session"], "resume": resume, "spent": _spent(status)}
 
 

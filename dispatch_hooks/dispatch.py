@@ -11,10 +11,9 @@ from __future__ import annotations
 import os
 import time
 
-from dispatch_hooks import backends, config, files, launchers, own, paths, plan, resolve, tasks, transcript
+from dispatch_hooks import backends, config, files, launchers, own, paths, plan, resolve, tasks, transcript, worktrees
 
 LATER = {
-    "worktree": "worktrees are not there yet; without one it works in your checkout",
     "after": "waiting for another task is not there yet; dispatch it when that one is done",
     "budget": "budgets are not there yet",
     "timeout": "time limits are not there yet",
@@ -140,6 +139,9 @@ def _resolve(item: dict, origin: dict, settings: dict, env: dict) -> tuple[dict,
     if why:
         return {}, why
     task = {**_plain(item, origin, settings), **found}
+    why = worktrees.refusal(task["project"]) if task["worktree"] else ""
+    if why:
+        return {}, why
     task["permissions"] = item.get("permissions") or found["permissions"] or settings["permissions"]
     return task, _missing(task, settings, env)
 
@@ -174,6 +176,7 @@ def _plain(item: dict, origin: dict, settings: dict) -> dict:
         "chat": origin["chat"],
         "prompt": origin["prompt"],
         "check": settings["check"],
+        "worktree": {"base": item.get("base")} if worktrees.wanted(item, settings) else None,
         "made": time.time(),
     }
 
@@ -218,6 +221,7 @@ def _named(task: dict) -> str:
     who = task["alias"] or task["model"] or task["backend"]
     more = f", {task['permissions']}" if task["permissions"] == "bypass" else ""
     more += ", read-only" if task["read_only"] else ""
+    more += ", worktree" if task["worktree"] else ""
     return f"{task['id']} ({who}, {steps} step{'s' if steps > 1 else ''}{more})"
 
 

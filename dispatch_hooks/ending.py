@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from dispatch_hooks import check, inputs, outcome, tasks, worker
+from dispatch_hooks import check, inputs, outcome, tasks, worker, worktrees
 
 
 def close(run, now: float) -> None:
@@ -32,6 +32,8 @@ def _judge(run, now: float) -> tuple[str, str]:
     run.status["output"] = bool(tasks.read_text(run.task, "output.md", 1))
     run.status["summary"] = outcome.summary(run.task, run.last_words)
     state, why = outcome.judge(run.end, run.ledger.items())
+    if state != "parked":
+        worktrees.settle(run.task, run.status, state)
     return _checked(run) if state == "finished" else (state, why)
 
 

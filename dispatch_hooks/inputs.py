@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from dispatch_hooks import files, questions, tasks, worker
+from dispatch_hooks import files, questions, tasks, worker, worktrees
 
 NOTHING = {"answers": [], "notes": []}
 
@@ -90,6 +90,7 @@ def end_cancelled(folder: str, status: dict, now: float) -> None:
     if status["state"] not in tasks.ENDED:
         worker.leave_none(worker.mark(folder, status["run"]))
         close(folder, status, "cancelled", now)
+        worktrees.settle(tasks.read(folder), status, "cancelled")
         status.update(state="cancelled", why="", ended=now, worker=None)
         tasks.set_status(folder, status)
     forget_cancel(folder)

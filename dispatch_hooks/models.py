@@ -39,6 +39,27 @@ class EnvTable(Ours):
     )
 
 
+class WorktreeTable(Ours):
+    """How workers that have a checkout of their own get and give back it."""
+
+    use: Literal["asked", "always"] = Field(
+        "asked", description="Who gets a worktree: whose dispatch asks for it, or every task that may change files."
+    )
+    merge: Literal["ff", "merge", "squash"] = Field(
+        "merge",
+        description="What merge does: ff (fast-forward or nothing), merge (as git merge does), squash (one commit).",
+    )
+    copy_: list[str] = Field(
+        default_factory=list,
+        alias="copy",
+        description="Files of the project that git does not know and a worktree needs, as .env may be.",
+    )
+    link: list[str] = Field(
+        default_factory=list, description="The same, as links into the project's own: node_modules."
+    )
+    setup: str = Field("", description="A command of yours that runs in a new worktree, as npm ci may.")
+
+
 class Model(Ours):
     backend: str = Field(
         ABSENT, min_length=1, description="The backend that runs it; else the one that knows the name, or claude."
@@ -91,6 +112,7 @@ class Config(Ours):
     check: str = Field("", description='A command of yours that makes "finished" into "checked", as "make test" may.')
     check_seconds: int = Field(600, ge=1, description="How long the check may take.")
     env: EnvTable = Field(default_factory=EnvTable)
+    worktree: WorktreeTable = Field(default_factory=WorktreeTable, description="Checkouts of tasks: docs/worktrees.md.")
     models: dict[str, Model] = Field(default_factory=dict, description="Names of yours for models.")
     aliases: dict[str, Alias] = Field(default_factory=dict, description="A model with words of yours: a role.")
     backends: dict[str, Backend] = Field(default_factory=dict, description="Worker CLIs, each by its name.")
@@ -104,6 +126,34 @@ class Config(Ours):
 
 
 # records (dispatch_hooks.tasks and dispatch_hooks.questions say where they are)
+
+
+class Wanted(Ours):
+    """That a task is to have a worktree."""
+
+    base: str | None = Field(description="The branch, tag or commit that it begins from; else what is checked out.")
+
+
+class Worktree(Ours):
+    """A task's own checkout and branch (dispatch_hooks.worktrees)."""
+
+    name: str = Field(description="Its folder in .dispatch/worktrees, and its branch behind dispatch/.")
+    admin: str = Field(description="Its folder in the git directory's worktrees.")
+    common: str = Field(description="The git directory that all worktrees of the repository share.")
+    branch: str
+    base: str = Field(description="The commit that it began from.")
+    source: str = Field(description="What that was called.")
+    state: Literal["making", "open", "merged", "discarded", "empty"]
+    run: int = Field(ge=1, description="The run that made it.")
+    before: str = Field(description="What became of the one before.")
+    unseen: list[str] = Field(description="What of the project was not committed when it was made.")
+    notes: list[str] = Field(description="What its worker was told of it.")
+    brought: list[str] = Field(description="What was copied or linked into it.")
+    commits: int
+    files: int
+    added: int
+    removed: int
+    trouble: str = Field(description="What could not be done with it, in words.")
 
 
 class Task(Ours):
@@ -128,6 +178,7 @@ class Task(Ours):
     permissions: Permissions
     fallback: str = Field("", description="Who goes on where this one cannot, once; empty for nobody.")
     launcher: str = "local"
+    worktree: Wanted | None = Field(None, description="That it has a checkout of its own.")
 
 
 class Identity(Ours):
@@ -174,6 +225,7 @@ class Status(Ours):
     tokens_out: int | None = None
     summary: str = Field("", description="The worker's own line about what came of it.")
     output: bool = Field(False, description="Whether there is an output.md.")
+    worktree: Worktree | None = None
     taken: Taken | None = None
 
 

@@ -16,7 +16,7 @@ import os
 import sys
 import time
 
-from dispatch_hooks import dispatch, files, inbox, inputs, launchers, outcome, plan, processes, tasks, worker
+from dispatch_hooks import dispatch, files, inbox, inputs, launchers, outcome, plan, processes, tasks, worker, worktrees
 
 
 def recover(env: dict, now: float | None = None) -> list[str]:
@@ -86,6 +86,7 @@ def _bury(folder: str, task: dict, status: dict, now: float) -> str:
         output = bool(tasks.read_text(task, "output.md", 1))
         status.update(state="lost", why="its supervisor was killed", ended=now, ticked=ticked, items=total)
         status.update(output=output, worker=None)
+        worktrees.settle(task, status, "lost")
         tasks.set_status(folder, status)
     outcome.announce(folder, task, status)
     tasks.deactivate(folder)

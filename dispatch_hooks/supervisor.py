@@ -31,7 +31,9 @@ from dispatch_hooks import (
     processes,
     tasks,
     worker,
+    worktrees,
 )
+from dispatch_hooks.errors import FatalError
 from dispatch_hooks.ledger import Ledger
 
 GRACE = 5.0
@@ -92,6 +94,8 @@ class Run:
     def live(self) -> None:
         try:
             self._start()
+        except FatalError as error:
+            self.end.update(error=str(error), **({"cancelled": True} if inputs.cancelled(self.folder) else {}))
         except OSError as error:
             self.end["error"] = f"cannot start {error.filename or 'the worker'}: {error.strerror}"
         except Exception as error:
@@ -130,10 +134,11 @@ class Run:
         processes.adopt_orphans()
         conversation.follow_orders(self.task, self.status, self.said)
         self.config = config.load()
+        worktrees.prepare(self)
         self.bell = files.bell(tasks.bell_file(self.folder))
         self.talk = self._talk(backends.get(self.task["backend"], self.config))
         self.asks = asks.Asks(self.ledger, self.talk, self._send, self.said["answers"])
-        drop = self.config["env"].get("drop", [])
+        drop = [*self.config["env"].get("drop", []), *worktrees.foreign(self.task)]
         self.env = worker.environment(self.task, self.mark, self.place, self.talk.env, drop)
         self.worker = worker.Worker(self.talk.argv, self.env, self.cwd(), os.path.join(self.folder, "stderr.txt"))
         self.worker.send(self.talk.stdin)
@@ -159,7 +164,7 @@ class Run:
         files.ring(tasks.bell_file(self.folder))
 
     def cwd(self) -> str:
-        return os.path.join(self.task["project"], self.task.get("directory") or "")
+        return os.path.join(worktrees.root(self.task, self.status), self.task.get("directory") or "")
 
     def _record_start(self) -> None:
         self.status.update(

@@ -13,13 +13,13 @@ from dispatch_hooks import resources
 PACKAGE = Path(dispatch_hooks.__file__).parent
 
 FLOORS = [
-    {"files", "paths", "processes", "errors", "resources", "clock", "__init__"},
+    {"files", "paths", "processes", "errors", "resources", "clock", "git", "__init__"},
     {"config", "models", "schemas", "settings", "jsontext", "faults", "own"},
     {"tasks", "plan", "questions", "inbox", "hosts", "transcript", "ids"},
     {"backends", "launchers"},
     {"request", "grammar", "control", "digest", "briefing", "worker", "outcome", "inputs", "ledger",
      "channel", "asks", "check", "conversation", "hearing", "ending", "dispatch", "edits",
-     "gate", "install", "authority", "plugin", "asking",
+     "gate", "install", "authority", "plugin", "asking", "worktrees",
      "configfile", "resolve", "catalogue", "listing", "failures", "fallback"},
     {"supervisor", "recover", "steer", "overview", "doctor"},
     {"host", "watcher"},

@@ -73,9 +73,9 @@ def test_an_unknown_model_is_refused_with_the_names_that_there_are(chat, product
 
 def test_a_directive_that_is_not_there_yet_is_refused_and_never_ignored(chat, product, server):
     here = chat()
-    here.say("dispatch opus to write the docs in a worktree")
+    here.say("dispatch opus to write the docs, budget $2")
     here.wait_for("Not dispatched")
-    here.wait_for("worktrees are not there yet")
+    here.wait_for("budgets are not there yet")
     assert product.tasks() == {}
 
 

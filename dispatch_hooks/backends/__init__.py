@@ -29,7 +29,7 @@ if TYPE_CHECKING:
             run: {"n","prompt","session" (of the run before, or None),"resume": bool,"folder" (the task's in the
             project),"own" (the task's on the trusted side),"cwd","spent" (what this session is known to have used,
             see usage),"anew" (the prompt for a worker whose session turns out to be gone),"since" (when the last run
-            ended, or None)}
+            ended, or None),"git" (folders outside of cwd that a commit writes in)}
             """
 
 

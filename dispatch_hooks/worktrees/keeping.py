@@ -1,0 +1,176 @@
+"""What becomes of a worktree when its run is over: its work on its branch, and nothing left of it where it did none."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+from dispatch_hooks import files, git, worktrees
+from dispatch_hooks.errors import FatalError
+
+NAME, MAIL = "dispatch-hooks", "dispatch-hooks@localhost"
+"""Who commits where the person has told git no name."""
+
+
+def settle(task: dict, status: dict, state: str) -> None:
+    """Commits what a run left, counts, and clears away what holds nothing. For a run none of whose processes is left.
+
+    Never raises: what went wrong is the record's `trouble`, and then nothing is cleared away.
+    """
+    record = status.get("worktree")
+    if not record or record["state"] not in ("making", "open"):
+        return
+    try:
+        if record["state"] == "making":
+            erase(task, record)
+            record["state"] = "empty"
+            return
+        keep(task, record, f"Left uncommitted by task {task['id']} (run {status['run']}, {state})")
+        if not record["trouble"] and (not record["commits"] or state == "cancelled"):
+            clear_away(task, record)
+    except (FatalError, OSError) as error:
+        record["trouble"] = str(error)
+
+
+def opened(task: dict, record: dict) -> git.Git:
+    """git in the worktree. Where its git directory is was written down: what lies in the worktree is the worker's."""
+    return git.Git(worktrees.path(task, record), worktrees.git_dir(record), record["common"])
+
+
+def project_git(task: dict) -> git.Git:
+    return git.Git(task["project"])
+
+
+def keep(task: dict, record: dict, message: str) -> None:
+    """Brings all that the worktree holds onto its branch, and counts it."""
+    record["trouble"] = ""
+    if os.path.isdir(worktrees.path(task, record)):
+        at = opened(task, record)
+        _unlock(record)
+        _commit_rest(at, record, message)
+        _onto_branch(at, record)
+    count(project_git(task), record)
+
+
+def _unlock(record: dict) -> None:
+    """Locks of a git that was killed: nobody works there any more."""
+    for name in ("index.lock", "HEAD.lock"):
+        files.remove(os.path.join(worktrees.git_dir(record), name))
+
+
+def _commit_rest(at: git.Git, record: dict, message: str) -> None:
+    """Commits what is not committed, but for what we brought and for repositories of their own."""
+    own = [name.rstrip("/") for name in _untracked(at) if name.endswith("/")]
+    left_out = [f":(exclude,literal,top){name}" for name in [*git.submodules(at), *own, *record["brought"]]]
+    code, _, err = at.run("add", "--all", "--ignore-errors", "--", ":/", *left_out)
+    if code:
+        record["trouble"] = f"not all could be committed: {git.said(err)}"
+    if own:
+        record["trouble"] = f"a repository of its own is not on the branch: {', '.join(own[:3])}"
+    if not at.says("diff", "--cached", "--quiet", "--no-ext-diff"):
+        at("commit", "--quiet", "--no-verify", "--no-gpg-sign", "--cleanup=verbatim", "--file=-",
+           text=f"{message}\n", **identity(at))  # fmt: skip
+
+
+def _untracked(at: git.Git) -> list[str]:
+    """What git does not know of; a repository inside of the work tree ends in a slash."""
+    return [name for name in at("ls-files", "--others", "--exclude-standard", "-z").split("\0") if name]
+
+
+def _onto_branch(at: git.Git, record: dict) -> None:
+    """The branch ends at what the worktree shows, wherever its worker has led it; what was on it stays behind that."""
+    ref, head = f"refs/heads/{record['branch']}", at("rev-parse", "HEAD")
+    if at.run("symbolic-ref", "--quiet", "HEAD")[1].strip() == ref:
+        return
+    tip = at.run("rev-parse", "--verify", "--quiet", ref)[1].strip()
+    if tip and not at.says("merge-base", "--is-ancestor", tip, head):
+        words = f"Bring what the worker left elsewhere onto {record['branch']}\n"
+        tree = at("rev-parse", f"{head}^{{tree}}")
+        head = at("commit-tree", tree, "-p", head, "-p", tip, text=words, **identity(at))
+    at("update-ref", "-m", "dispatch-hooks: kept", ref, head)
+    at("symbolic-ref", "HEAD", ref)
+
+
+def identity(at: git.Git) -> dict[str, str]:
+    """Who commits, for what of it the person has not told git."""
+    env = {}
+    for key, value in (("NAME", NAME), ("EMAIL", MAIL)):
+        if not at.says("config", f"user.{key.lower()}"):
+            env |= {f"GIT_AUTHOR_{key}": value, f"GIT_COMMITTER_{key}": value}
+    return env
+
+
+def count(at: git.Git, record: dict) -> None:
+    """How much the branch holds beyond what it began from."""
+    ref = f"refs/heads/{record['branch']}"
+    if not at.says("show-ref", "--verify", "--quiet", ref):
+        record["trouble"] = f"its branch {record['branch']} is gone; git reflog may still have what was on it"
+        return
+    record["commits"] = int(at("rev-list", "--count", f"{record['base']}..{ref}"))
+    rows = [row.split("\t") for row in at("diff", *PLAIN, "--numstat", f"{record['base']}...{ref}").splitlines()]
+    record["files"] = len(rows)
+    record["added"], record["removed"] = (sum(int(row[n]) for row in rows if row[n].isdigit()) for n in (0, 1))
+
+
+PLAIN = ("--no-ext-diff", "--no-textconv", "--no-color")
+"""A diff that no program of a repository's takes part in."""
+
+
+# nothing left
+
+
+def clear_away(task: dict, record: dict) -> None:
+    """Removes the checkout; its branch too where that holds nothing."""
+    at, ref = project_git(task), f"refs/heads/{record['branch']}"
+    erase_checkout(task, record)
+    if not record["commits"]:
+        at.run("update-ref", "-d", ref, record["base"])
+        record["state"] = "empty"
+
+
+def erase(task: dict, record: dict) -> None:
+    """Removes a worktree that was half made: its folder, its branch if nothing was added to it."""
+    erase_checkout(task, record)
+    project_git(task).run("update-ref", "-d", f"refs/heads/{record['branch']}", record["base"])
+
+
+def erase_checkout(task: dict, record: dict) -> None:
+    """Removes the folder and what git keeps about it. By descriptor: no link in the project leads out of it."""
+    try:
+        up = files.folder(task["project"], *worktrees.PLACE.split(os.sep))
+    except FileNotFoundError:
+        up = None
+    if up is not None:
+        with files.opened(up):
+            if record["name"] in os.listdir(up):
+                _remove_tree(record["name"], up)
+    forget_admin(task, record)
+
+
+def _remove_tree(name: str, up: int) -> None:
+    try:
+        shutil.rmtree(name, dir_fd=up)
+    except PermissionError:  # in folders that may not be written to: Go's module cache is such
+        for _, _, _, fd in os.fwalk(name, dir_fd=up):
+            os.fchmod(fd, 0o700)
+        shutil.rmtree(name, dir_fd=up)
+
+
+def forget_admin(task: dict, record: dict) -> None:
+    """Removes git's folder about the checkout, as `git worktree prune` would, but for this one alone."""
+    top = os.path.join(record["common"], "worktrees")
+    for admin in files.names(top):
+        if _about(os.path.join(top, admin), worktrees.path(task, record)):
+            shutil.rmtree(os.path.join(top, admin))
+    try:
+        os.rmdir(top)
+    except OSError:  # the person has worktrees too
+        pass
+
+
+def _about(admin: str, place: str) -> bool:
+    try:
+        with open(os.path.join(admin, "gitdir"), encoding="utf-8", errors="surrogateescape") as f:
+            return os.path.realpath(os.path.dirname(f.read(8192).strip())) == os.path.realpath(place)
+    except OSError:
+        return False
