@@ -23,6 +23,7 @@ from dispatch_hooks.commands import (
     show,
     status,
     tell,
+    top,
     uninstall,
 )
 
@@ -54,7 +55,7 @@ def main(
 
 
 for module in (
-    install, uninstall, doctor, status, show, logs, answer, tell, cancel, retry, clean,
+    install, uninstall, doctor, status, top, show, logs, answer, tell, cancel, retry, clean,
     dispatch, models, parse, ask, relink, demo,
 ):  # fmt: skip
     name = module.__name__.rpartition(".")[2]

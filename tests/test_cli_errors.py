@@ -14,7 +14,7 @@ from dispatch_hooks import errors, files, questions, tasks
 from dispatch_hooks.__main__ import _run
 
 EVERY = (
-    "install", "uninstall", "doctor", "status", "show", "logs", "answer", "tell", "cancel", "retry", "clean",
+    "install", "uninstall", "doctor", "status", "top", "show", "logs", "answer", "tell", "cancel", "retry", "clean",
     "dispatch", "parse", "ask", "relink", "config",
 )  # fmt: skip
 
