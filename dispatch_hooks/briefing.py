@@ -64,9 +64,14 @@ def again(task: dict, place: str, done: str) -> str:
 
 def news(answers: list[tuple[dict, dict]], notes: list[dict]) -> str:
     """The message that brings a stopped worker the answers and notes that came since."""
-    said = [answered(question, answer) for question, answer in answers]
-    said += [f"The person says: {note['text']}" for note in notes if note["text"]]
-    return "\n\n".join([*said, "Go on from where you stopped; plan and rules are as before."])
+    return f"{said(answers, notes)}Go on from where you stopped; plan and rules are as before."
+
+
+def said(answers: list[tuple[dict, dict]], notes: list[dict]) -> str:
+    """What the person said since the task was dispatched."""
+    words = [answered(question, answer) for question, answer in answers]
+    words += [f"The person says: {note['text']}" for note in notes if note["text"]]
+    return "".join(f"{text}\n\n" for text in words)
 
 
 def answered(question: dict, answer: dict) -> str:

@@ -16,6 +16,7 @@ DEFAULTS = {
     "wake": "needed",
     "fallback": "",
     "max_parallel": 6,
+    "max_waiting": 100,
     "ask_seconds": 600,
     "keep_days": 30,
     "check": "",
@@ -80,11 +81,11 @@ def read(source: str) -> tuple[dict, str | None]:
 ONE_OF = {"permissions": ("ask", "auto"), "wake": ("off", "questions", "needed", "all")}
 WORKTREE = {"use": ("asked", "always"), "merge": ("ff", "merge", "squash")}
 OWN_PERMISSIONS = ("ask", "auto", "bypass")
-LEAST = {"max_parallel": 1, "ask_seconds": 0, "keep_days": 0, "check_seconds": 1}
+LEAST = {"max_parallel": 1, "max_waiting": 0, "ask_seconds": 0, "keep_days": 0, "check_seconds": 1}
 ENTRIES = {
     "models": {"backend": str, "name": str, "fallback": str},
     "aliases": {"model": str, "prompt": str, "fallback": str},
-    "backends": {"command": list, "program": str},
+    "backends": {"command": list, "program": str, "max_parallel": int},
 }
 
 
@@ -122,7 +123,7 @@ def _wrong_entry(key: str, name: str, entry: object) -> str:
     if entry.get("permissions", "ask") not in OWN_PERMISSIONS:
         return f"{key}.{name}.permissions should be one of {', '.join(OWN_PERMISSIONS)}, it is {entry['permissions']!r}"
     for inner, kind in ENTRIES[key].items():
-        value = entry.get(inner, kind(" "))
+        value = entry.get(inner, 1 if kind is int else kind(" "))
         if not isinstance(value, kind) or (kind is list and not (value and _strings(value))):
             return f"{key}.{name}.{inner} should be a {kind.__name__}, it is {value!r}"
     return ""
@@ -144,7 +145,7 @@ permissions = "ask"
 # What may wake an idle chat: off, questions, needed (questions, failures, the last finished task), all.
 wake = "needed"
 
-# How many tasks may run at the same time.
+# How many tasks may run at the same time; more wait their turn.
 max_parallel = 6
 
 # A command of yours that makes "finished" into "checked", for example "make test".

@@ -9,11 +9,20 @@ from dispatch_hooks import briefing, inputs, tasks, worktrees
 
 def follow_orders(task: dict, status: dict, said: dict) -> None:
     """A retry may name another model, which then stays, and always starts a new conversation."""
-    orders = [note["retry"] for note in said["notes"] if "retry" in note]
+    orders = _orders(said)
     status["changed"] = {**(status.get("changed") or {}), **(orders[-1] if orders else {})}
     task.update(status["changed"])
     if orders:
         status["session"] = None
+
+
+def _orders(said: dict) -> list[dict]:
+    return [note["retry"] for note in said["notes"] if "retry" in note]
+
+
+def ordered(task: dict, status: dict, said: dict | None) -> dict:
+    """The task as its next run will have it."""
+    return {**task, **(status.get("changed") or {}), **(_orders(said or inputs.NOTHING) or [{}])[-1]}
 
 
 def begin(folder: str, task: dict, status: dict, said: dict, resumes: bool) -> dict:
@@ -48,6 +57,7 @@ def _from_the_start(folder: str, task: dict, status: dict, place: str) -> str:
     """A worker without a memory of the earlier ones is told all that the person ever said."""
     before = tasks.status(folder)
     if status["run"] == 1:
-        return briefing.first(task, place)
-    done = before.get("why") or before["state"]
+        said = inputs.everything(folder)
+        return briefing.first(task, place) + ("\n" + briefing.said(**said) if said["notes"] else "")
+    done = before.get("was") or before.get("why") or before["state"]
     return briefing.again(task, place, done) + "\n" + briefing.news(**inputs.everything(folder))

@@ -11,7 +11,21 @@ from __future__ import annotations
 import os
 import time
 
-from dispatch_hooks import backends, config, files, launchers, own, paths, plan, resolve, tasks, transcript, worktrees
+from dispatch_hooks import (
+    backends,
+    config,
+    files,
+    forecast,
+    launchers,
+    own,
+    paths,
+    plan,
+    queue,
+    resolve,
+    tasks,
+    transcript,
+    worktrees,
+)
 
 LATER = {
     "after": "waiting for another task is not there yet; dispatch it when that one is done",
@@ -25,8 +39,8 @@ def start(request: dict, origin: dict, settings: dict, env: dict) -> dict:
     """Starts what can be started of a request.
 
     origin: {"chat","prompt","project","cwd","transcript","text"}. Returns {"started":[task], "again":[task],
-    "refused":[{"title","why"}], "learned":[words]}; `again` are tasks of the same words whose first dispatch nobody
-    was told of, `learned` says which models the configuration has from now on.
+    "refused":[{"title","why"}], "waiting": {id: for what}, "learned":[words]}; `again` are tasks of the same words
+    whose first dispatch nobody was told of, `learned` says which models the configuration has from now on.
     """
     settings, learned = learn([_wanted(item, settings) for item in request["tasks"]], settings, env)
     lock = files.lock(os.path.join(paths.dirs().state, "dispatch.lock"), wait=2.0)
@@ -36,7 +50,7 @@ def start(request: dict, origin: dict, settings: dict, env: dict) -> dict:
         before = _untold(origin)
         if before:
             launch(before, env)
-            return {"started": [], "again": before["tasks"], "refused": [], "learned": learned}
+            return {"started": [], "again": before["tasks"], "refused": [], "waiting": {}, "learned": learned}
         return {**_commit(request, origin, settings, env), "learned": learned}
     finally:
         os.close(lock)
@@ -44,16 +58,14 @@ def start(request: dict, origin: dict, settings: dict, env: dict) -> dict:
 
 def _all_refused(request: dict, why: str) -> dict:
     refused = [{"title": t["title"], "why": why} for t in request["tasks"]]
-    return {"started": [], "again": [], "refused": refused, "learned": []}
+    return {"started": [], "again": [], "refused": refused, "waiting": {}, "learned": []}
 
 
 def _commit(request: dict, origin: dict, settings: dict, env: dict) -> dict:
-    room = settings["max_parallel"] - len(tasks.active())
-    ready, refused = [], []
+    ready, refused, ahead = [], [], forecast.Forecast(settings)
     for item in request["tasks"]:
         task, why = _resolve(item, origin, settings, env)
-        if not why and len(ready) >= room:
-            why = f"{settings['max_parallel']} tasks run already (max_parallel); type it again when one has finished"
+        why = why or ahead.add(task)
         if why:
             refused.append({"title": item["title"], "why": why})
         else:
@@ -61,7 +73,7 @@ def _commit(request: dict, origin: dict, settings: dict, env: dict) -> dict:
     if ready:
         batch = _stage(ready, origin)
         launch(batch, env)
-    return {"started": ready, "again": [], "refused": refused}
+    return {"started": ready, "again": [], "refused": refused, "waiting": ahead.waiting}
 
 
 def _stage(ready: list[dict], origin: dict) -> dict:
@@ -89,6 +101,7 @@ def launch(batch: dict, env: dict) -> None:
 
 def _launch(folder: str, task: dict, env: dict) -> None:
     tasks.activate(folder)
+    queue.announce(folder, task)
     try:
         tasks.lay_out(task, plan.write(task["title"], task["text"], task["plan"], task["context"]))
     except OSError:  # the supervisor meets the same obstacle and tells of it
@@ -198,9 +211,9 @@ def words(result: dict) -> str:
     """What the person reads after a dispatch; it follows Claude Code's own "Operation stopped by hook: "."""
     lines = []
     if result["started"]:
-        lines += _listed("Dispatched", result["started"])
+        lines += _listed("Dispatched", result["started"], result["waiting"])
     if result["again"]:
-        lines += _listed("Already dispatched, still the same:", result["again"])
+        lines += _listed("Already dispatched, still the same:", result["again"], {})
     for item in result["refused"]:
         lines.append(f"Not dispatched: {item['title']}: {_sentence(item['why'])}")
     return "\n".join([*lines, *result["learned"]])
@@ -210,10 +223,15 @@ def _sentence(text: str) -> str:
     return text if text.endswith("?") else f"{text}."
 
 
-def _listed(verb: str, found: list[dict]) -> list[str]:
+def _listed(verb: str, found: list[dict], waiting: dict) -> list[str]:
+    lines = [_named(task) + _wait(waiting.get(task["id"])) for task in found]
     if len(found) == 1:
-        return [f"{verb} {_named(found[0])}.", *_steps(found[0])]
-    return [f"{verb} {len(found)} tasks:", *(f"  {_named(task)}" for task in found)]
+        return [f"{verb} {lines[0]}.", *_steps(found[0])]
+    return [f"{verb} {len(found)} tasks:", *(f"  {line}" for line in lines)]
+
+
+def _wait(why: str | None) -> str:
+    return f" (waiting: {why})" if why else ""
 
 
 def _named(task: dict) -> str:

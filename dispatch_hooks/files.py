@@ -101,6 +101,15 @@ def differs(path: str, text: str) -> bool:
         return True
 
 
+def first_line(path: str) -> str:
+    """The first line of a small file of ours; "" where there is none that can be read."""
+    try:
+        with open(path, encoding="utf-8") as f:
+            return f.readline().strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
 def names(folder: str) -> list[str]:
     """The records in a folder, sorted; temporary files are none."""
     try:

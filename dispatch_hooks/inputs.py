@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from dispatch_hooks import files, questions, tasks, worker, worktrees
+from dispatch_hooks import files, questions, queue, tasks, worker, worktrees
 
 NOTHING = {"answers": [], "notes": []}
 
@@ -95,3 +95,4 @@ def end_cancelled(folder: str, status: dict, now: float) -> None:
         tasks.set_status(folder, status)
     forget_cancel(folder)
     tasks.deactivate(folder)
+    queue.withdraw(folder)

@@ -87,6 +87,7 @@ class Backend(Ours):
     )
     program: str = Field(ABSENT, min_length=1, description="Only for claude: the program to run, by name or path.")
     permissions: Permissions = Field(ABSENT, description=OWN)
+    max_parallel: int = Field(ABSENT, ge=1, le=64, description="How many of its tasks may run at the same time.")
 
 
 class Config(Ours):
@@ -105,6 +106,9 @@ class Config(Ours):
     )
     fallback: str = Field("", description=f"{AFTER} Empty: none.")
     max_parallel: int = Field(6, ge=1, le=64, description="How many tasks may run at the same time.")
+    max_waiting: int = Field(
+        100, ge=0, le=1000, description="How many more may wait for their turn, or for other tasks."
+    )
     ask_seconds: int = Field(
         600, ge=0, description="How long a worker waits for an answer; then it stops, and the answer resumes it."
     )
@@ -197,7 +201,9 @@ class Taken(Ours):
     notes: list[int]
 
 
-State = Literal["starting", "running", "parked", "finished", "checked", "stopped", "failed", "cancelled", "lost"]
+State = Literal[
+    "starting", "waiting", "running", "parked", "finished", "checked", "stopped", "failed", "cancelled", "lost"
+]  # fmt: skip
 
 
 class Status(Ours):
@@ -206,6 +212,7 @@ class Status(Ours):
     state: State
     run: int = Field(ge=0, description="Which life of a worker for this task; 0 before the first.")
     why: str = ""
+    was: str = Field("", description="While it waits to go on: how its last run ended.")
     started: Time | None = None
     ended: Time | None = None
     supervisor: Identity | None = None

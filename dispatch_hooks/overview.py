@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from dispatch_hooks import digest, files, plan, questions, tasks
+from dispatch_hooks import digest, files, plan, questions, queue, tasks
 
 ORDER = (
     "asks", "failed", "lost", "stopped", "running", "starting", "waiting", "parked", "finished", "checked", "cancelled",
@@ -27,7 +27,7 @@ def row(folder: str) -> dict | None:
         "id": task["id"],
         "title": task["title"],
         "state": _word(status["state"], open_questions),
-        "why": status.get("why") or "",
+        "why": _why(folder, status),
         "who": status.get("who") or task["alias"] or task["model"] or task["backend"],
         "backend": status.get("backend") or task["backend"],
         "permissions": task["permissions"],
@@ -61,13 +61,22 @@ def _steps(task: dict, status: dict) -> tuple[int, int]:
     return plan.count(plan.read(tasks.read_text(task, "plan.md")))
 
 
+def _why(folder: str, status: dict) -> str:
+    """Why it is so; for one that waits its turn, how many are before it at this moment."""
+    ahead = queue.before(folder) if status["state"] == "waiting" else None
+    if ahead is None:
+        return status.get("why") or ""
+    return "everything is paused" if queue.paused() else queue.place(ahead)
+
+
 def rows(project: str) -> list[dict]:
     """The project's tasks, those that need the person first, then the newest."""
     return Board(project).rows()
 
 
 def urgency(r: dict) -> tuple:
-    return (ORDER.index(r["state"]) if r["state"] in ORDER else len(ORDER), -r["made"])
+    newest_first = -1 if r["state"] != "waiting" else 1  # those that wait stand in their order
+    return (ORDER.index(r["state"]) if r["state"] in ORDER else len(ORDER), newest_first * r["made"])
 
 
 class Board:

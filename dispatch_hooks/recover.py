@@ -1,7 +1,7 @@
 """Putting right what a kill left behind. Run by watcher, SessionStart and every command; never by an idle hook.
 
 Rules, for each task on the active list that no supervisor holds:
-- never started: its supervisor is started (the dispatch was promised; nothing ran yet).
+- never started, or waiting: its supervisor is started (it was promised; nothing runs yet).
 - ended on record: what was not announced is announced, and it leaves the list.
 - parked or ended, and an answer or note is waiting for it: its supervisor is started.
 - running on record: what bears the run's mark is ended first, then it is lost, resumable, and said so.
@@ -45,7 +45,7 @@ def _recover(folder: str, env: dict, now: float) -> str:
         return "gone"
     if tasks.supervised(folder) or _elsewhere(status):
         return "alive"
-    if status["state"] == "starting" and not inputs.cancelled(folder):
+    if status["state"] in tasks.UNSTARTED and not inputs.cancelled(folder):
         return _start_late(folder, task, env, now)
     lock = files.lock(tasks.lock_file(folder))
     if lock is None:
@@ -63,12 +63,12 @@ def _recover(folder: str, env: dict, now: float) -> str:
 
 def _elsewhere(status: dict) -> bool:
     who = status.get("supervisor")
-    return bool(who) and status["state"] in tasks.RUNNING and who.get("machine") != processes.machine()
+    return bool(who) and status["state"] in tasks.SUPERVISED and who.get("machine") != processes.machine()
 
 
 def _start_late(folder: str, task: dict, env: dict, now: float) -> str:
-    if 0 <= now - task["made"] < 2.0:  # its dispatch may be starting it this very moment
-        return "alive"
+    if tasks.status(folder)["state"] == "starting" and 0 <= now - task["made"] < 2.0:
+        return "alive"  # its dispatch may be starting it this very moment
     launchers.get(task.get("launcher", "local")).start(folder, env)
     return "started"
 

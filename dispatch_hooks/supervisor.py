@@ -13,6 +13,7 @@ Rules that others lean on:
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -29,7 +30,9 @@ from dispatch_hooks import (
     hearing,
     inputs,
     processes,
+    queue,
     tasks,
+    waiting,
     worker,
     worktrees,
 )
@@ -46,30 +49,46 @@ TICK = 2.0
 """Seconds after which it looks around unrung: a sandboxed worker may not be able to ring."""
 
 
-def main(folder: str) -> int:
-    """Runs the task of a folder if it is nobody else's, for as long as there is anything new to do."""
+def main(folder: str, *waited: str) -> int:
+    """Runs the task of a folder if it is nobody else's, for as long as there is anything new to do.
+
+    waited: the descriptors that one which has waited for its turn brings along.
+    """
+    lock = waiting.back(*waited) if waited else None
     while True:
-        lock = files.lock(tasks.lock_file(folder), wait=1.0)
+        lock = lock or files.lock(tasks.lock_file(folder), wait=1.0)
         if lock is None:
             return 0
-        said = _run(folder)
+        said = _run(folder, lock)
         os.close(lock)
         if said is None or not inputs.since(folder, said):
             return 0
+        lock = None
 
 
-def _run(folder: str) -> dict | None:
+def _run(folder: str, lock: int) -> dict | None:
     """One run, under the task's lock, if there is anything to do. What it was started with; None: it is not ours."""
     task, status = tasks.read(folder), tasks.status(folder)
-    if task is None or (status["state"] in tasks.RUNNING and processes.alive(status.get("supervisor"))):
-        return None  # a logout took the lock away from a supervisor that lives
+    if task is None or _anothers(status):
+        return None
     said = inputs.pending(folder, status)
     if inputs.cancelled(folder):
         inputs.end_cancelled(folder, status, time.time())
-    elif status["state"] == "starting" or said:
-        tasks.activate(folder)
-        Run(folder, task, status, said).live()
+    elif status["state"] in tasks.UNSTARTED or said:
+        with contextlib.suppress(OSError):  # a full disk; it stands there as a rule
+            tasks.activate(folder)
+        slots = waiting.turn(folder, conversation.ordered(task, status, said), status, lock)
+        try:
+            Run(folder, task, status, said).live()
+        finally:
+            queue.leave(slots)
     return said or inputs.NOTHING
+
+
+def _anothers(status: dict) -> bool:
+    """Whether a logout took the lock away from a supervisor that lives."""
+    who = status.get("supervisor") or {}
+    return who.get("pid") != os.getpid() and status["state"] in tasks.SUPERVISED and processes.alive(who)
 
 
 class Run:
@@ -78,7 +97,7 @@ class Run:
     def __init__(self, folder: str, task: dict, status: dict, said: dict | None) -> None:
         self.folder, self.task, self.said = folder, dict(task), said or inputs.NOTHING
         self.status = {**status, "run": status["run"] + 1, "state": "running", "why": ""}
-        self.status.update(started=None, ended=None)
+        self.status.update(started=None, ended=None, was="")
         self.before = dict(self.status)
         self.mark = worker.mark(folder, self.status["run"])
         self.ledger = Ledger(folder, self.task, self.status)

@@ -28,6 +28,11 @@ ENDED = ("finished", "checked", "stopped", "failed", "cancelled", "lost")
 
 RUNNING = ("starting", "running")
 
+UNSTARTED = ("starting", "waiting")
+"""The states of a task that is to run and does not yet: it can be started whenever its supervisor was killed."""
+
+SUPERVISED = (*RUNNING, "waiting")
+
 IGNORED = "*\n"
 
 
@@ -91,6 +96,12 @@ def key(folder: str) -> str:
     return f"{os.path.basename(os.path.dirname(up))}~{task}"
 
 
+def by_key(name: str) -> str:
+    """The task folder of such a name."""
+    project, _, task = name.partition("~")
+    return os.path.join(paths.dirs().state, "projects", project, "tasks", task)
+
+
 def runtime(folder: str) -> str:
     return os.path.join(paths.dirs().runtime, "runs", key(folder))
 
@@ -149,7 +160,7 @@ def supervised(folder: str) -> bool:
     if files.held(lock_file(folder)):
         return True
     found = status(folder)
-    return found["state"] in RUNNING and processes.alive(found.get("supervisor"))
+    return found["state"] in SUPERVISED and processes.alive(found.get("supervisor"))
 
 
 # the active list
@@ -170,12 +181,7 @@ def deactivate(folder: str) -> None:
 
 def active() -> list[str]:
     """The folders of all tasks of this user that have a supervisor, or should have."""
-    top = os.path.join(paths.dirs().state, "active")
-    found = []
-    for name in files.names(top):
-        project, _, task = name.partition("~")
-        found.append(os.path.join(paths.dirs().state, "projects", project, "tasks", task))
-    return found
+    return [by_key(name) for name in files.names(os.path.join(paths.dirs().state, "active"))]
 
 
 def note_asking(folder: str) -> None:

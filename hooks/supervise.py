@@ -1,4 +1,4 @@
-"""The supervisor's process: supervise.py TASK_FOLDER."""
+"""The supervisor's process: supervise.py TASK_FOLDER [what it brings along from waiting]."""
 
 import os
 import sys
@@ -10,4 +10,4 @@ sys.path.append(root)
 
 from dispatch_hooks import supervisor  # noqa: E402
 
-sys.exit(supervisor.main(sys.argv[1]))
+sys.exit(supervisor.main(*sys.argv[1:]))

@@ -19,6 +19,7 @@ FLOORS = [
     {"backends", "launchers"},
     {"request", "grammar", "control", "digest", "briefing", "worker", "outcome", "inputs", "ledger",
      "channel", "asks", "check", "conversation", "hearing", "ending", "dispatch", "edits",
+     "queue", "waiting", "forecast",
      "gate", "install", "authority", "plugin", "asking", "worktrees",
      "configfile", "resolve", "catalogue", "listing", "failures", "fallback"},
     {"supervisor", "recover", "steer", "overview", "doctor"},

@@ -36,14 +36,18 @@ def test_a_list_starts_all_its_tasks_at_once_each_with_its_own_model(chat, produ
     assert server.calls(host()) == 0
 
 
-def test_a_seventh_task_is_refused_with_what_to_type(chat, product, server):
+def test_a_seventh_task_waits_its_turn_and_the_person_reads_so(chat, product, server):
     server.rule(worker(), hold("all", "done"), repeat=True)
     here = chat()
     here.type("dispatch opus:\n" + "\n".join(f"- count the words of chapter {n}" for n in range(1, 8)))
     here.enter()
-    here.wait_for("Dispatched 6 tasks:")
-    here.wait_for("max_parallel")
-    assert len(product.tasks()) == 6
+    here.wait_for("Dispatched 7 tasks:")
+    here.wait_for("(waiting: next)")
+    wait_until(lambda: sorted(t["state"] for t in product.tasks().values()) == ["running"] * 6 + ["waiting"])
+    (last,) = [task for task in product.tasks().values() if task["state"] == "waiting"]
+    assert last["why"] == "next"
+    server.release("all")
+    wait_until(lambda: all(t["state"] in ("finished", "stopped") for t in product.tasks().values()))
 
 
 def test_a_request_inside_a_larger_prompt_starts_its_task_and_the_model_answers_the_rest(chat, product, server):

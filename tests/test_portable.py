@@ -18,7 +18,7 @@ sys.path.append({root!r})
 from dispatch_hooks import processes
 processes.LINUX = False
 from dispatch_hooks import supervisor
-sys.exit(supervisor.main(sys.argv[1]))
+sys.exit(supervisor.main(*sys.argv[1:]))
 """
 
 

@@ -164,20 +164,6 @@ def test_two_answers_at_once_are_one_answer(lab):
     assert lab.wait(folder, "finished")["summary"] == "I took red"
 
 
-def test_more_than_max_parallel_are_refused_with_what_to_type(lab):
-    lab.script("slow", "sleep 300")
-    config_file = Path(os.environ["DISPATCH_HOOKS_DIRS"].split("\n")[0], "config.toml")
-    config_file.write_text("max_parallel = 2\n" + config_file.read_text())
-    folders = lab.dispatch("slow", "slow", "slow")
-    assert len(lab.result["started"]) == 2
-    assert "2 tasks run already (max_parallel)" in lab.result["refused"][0]["why"]
-    for folder in folders[:2]:
-        lab.wait(folder, "running")
-        steer.cancel(folder, env())
-        lab.wait(folder, "cancelled")
-    assert lab.dispatch("slow") and len(lab.result["started"]) == 1
-
-
 def test_a_missing_program_is_refused_before_anything_starts(lab):
     Path(os.environ["DISPATCH_HOOKS_DIRS"].split("\n")[0]).mkdir()
     config_file = Path(os.environ["DISPATCH_HOOKS_DIRS"].split("\n")[0], "config.toml")

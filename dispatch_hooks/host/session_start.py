@@ -41,8 +41,11 @@ def reminder(folders: list[str]) -> str:
     """One line for what runs and one for each question: a new or compacted context has forgotten them."""
     from dispatch_hooks import questions
 
-    running = [os.path.basename(folder) for folder in folders if steer.state(folder) in tasks.RUNNING]
+    states = {os.path.basename(folder): steer.state(folder) for folder in folders}
+    running = [task for task, state in states.items() if state in tasks.RUNNING]
+    waiting = [task for task, state in states.items() if state == "waiting"]
     lines = [f"- running: {', '.join(running)}"] if running else []
+    lines += [f"- waiting: {', '.join(waiting[:10])}"] if waiting else []
     for folder in folders:
         for question in questions.waiting(folder)[:1]:
             lines.append(f"- {os.path.basename(folder)} asks the person: {digest.quoted(question['text'], 300)}")

@@ -1,0 +1,68 @@
+"""A supervisor whose task may not run yet: it records why, and becomes a process that only waits.
+
+Waiting may take a night, and hundreds may wait: the process becomes hooks/wait.py, a bare interpreter that blocks on
+descriptors (our bell, the ends of those we wait for) and then becomes the supervisor again, which looks anew. It is
+one process all the while: the task's lock goes along.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+
+from dispatch_hooks import config, files, processes, queue, resources, tasks
+
+LOOK = 5.0
+"""Seconds between looks where no descriptor tells of the end of a process."""
+
+GONE = 1.0
+"""Seconds to the next look when one of them ended in the middle of this one."""
+
+PATIENCE = 600.0
+"""Seconds between looks unrung: a logout takes bells away."""
+
+
+def turn(folder: str, task: dict, status: dict, lock: int) -> list[int]:
+    """The slots to run with. Where it is not the task's turn this never returns: the process waits, and begins anew."""
+    os.makedirs(tasks.runtime(folder), mode=0o700, exist_ok=True)  # a logout takes it away
+    bell = files.bell(tasks.bell_file(folder))  # before the look: what happens after it rings
+    try:
+        slots, ends = queue.enter(folder, task, config.load())
+    except OSError as error:  # a full disk, say
+        print(f"cannot look whose turn it is, trying again: {error}", flush=True)
+        slots, ends = [], [0]
+    if not slots:
+        _record(folder, status, "its turn")
+        _wait(folder, lock, bell, ends)
+    os.close(bell)
+    queue.ring()  # the one behind is the first now
+    return slots
+
+
+def _record(folder: str, status: dict, why: str) -> None:
+    was = status.get("was", "") if status["state"] == "waiting" else status.get("why") or status["state"]
+    new = {**status, "state": "waiting", "why": why, "was": was, "supervisor": processes.identity(os.getpid())}
+    if new != status:
+        with contextlib.suppress(OSError):
+            tasks.set_status(folder, {**new, "started": None, "ended": None})
+
+
+def _wait(folder: str, lock: int, bell: int, ends: list[int]) -> None:
+    handles = [processes.end_handle(pid) if pid else None for pid in ends]
+    known = [handle for handle in handles if handle is not None]
+    for fd in (lock, bell, *known):
+        os.set_inheritable(fd, True)
+    waits = os.path.join(resources.shared("hooks"), "wait.py")
+    python = [sys.executable, "-I", "-S"]
+    again = [*python, sys.argv[0], folder, str(lock), str(bell)]
+    sys.stdout.flush()
+    patience = PATIENCE if None not in handles else GONE if hasattr(os, "pidfd_open") else LOOK
+    os.execv(sys.executable, [*python, waits, str(patience), str(bell), ",".join(map(str, known)), *again])
+
+
+def back(lock: str, bell: str) -> int:
+    """What a supervisor that has waited takes up again: its task's lock."""
+    os.close(int(bell))
+    os.set_inheritable(int(lock), False)
+    return int(lock)
