@@ -19,6 +19,7 @@ from dispatch_hooks.commands import (
     models,
     parse,
     relink,
+    report,
     retry,
     show,
     status,
@@ -55,7 +56,7 @@ def main(
 
 
 for module in (
-    install, uninstall, doctor, status, top, show, logs, answer, tell, cancel, retry, clean,
+    install, uninstall, doctor, status, top, show, logs, report, answer, tell, cancel, retry, clean,
     dispatch, models, parse, ask, relink, demo,
 ):  # fmt: skip
     name = module.__name__.rpartition(".")[2]

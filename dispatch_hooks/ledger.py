@@ -18,6 +18,21 @@ EVERY = 1.0
 TRIES = 86400
 """Seconds for which the end of a run waits for room on the disk."""
 
+RUNS = 100
+"""Runs that a status remembers."""
+
+
+def earlier(task: dict, status: dict) -> list[dict]:
+    """The runs that are over, the one that this status tells of with them; one that never started was none."""
+    known = list(status.get("earlier") or [])
+    if not status.get("started"):
+        return known
+    told = {key: status.get(key) for key in ("run", "state", "started", "cost_usd", "tokens")}
+    who = status.get("who") or task["backend"]
+    model = (status.get("changed") or {}).get("model", task["model"])
+    more = {"who": who, "model": model, "backend": status.get("backend") or task["backend"]}
+    return [*known, {**told, **more, "ended": status.get("ended") or status["started"]}][-RUNS:]
+
 
 class Ledger:
     """status.json, events.jsonl and worker.log of one run."""

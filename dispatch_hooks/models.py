@@ -206,6 +206,20 @@ State = Literal[
 ]  # fmt: skip
 
 
+class Past(Ours):
+    """A run that is over; the figures are the task's at its end."""
+
+    run: int = Field(ge=1)
+    state: State
+    started: Time
+    ended: Time
+    who: str
+    model: str = Field(description="What its CLI called the model; empty for the CLI's own default.")
+    backend: str
+    cost_usd: float | None
+    tokens: int | None
+
+
 class Status(Ours):
     """status.json: how it goes. Written by the supervisor that holds the task's lock."""
 
@@ -215,6 +229,7 @@ class Status(Ours):
     was: str = Field("", description="While it waits to go on: how its last run ended.")
     started: Time | None = None
     ended: Time | None = None
+    earlier: list[Past] = Field(default_factory=list, description="Its runs before this one, the last 100.")
     supervisor: Identity | None = None
     worker: Identity | None = None
     backend: str = ""

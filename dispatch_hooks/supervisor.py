@@ -37,7 +37,7 @@ from dispatch_hooks import (
     worktrees,
 )
 from dispatch_hooks.errors import FatalError
-from dispatch_hooks.ledger import Ledger
+from dispatch_hooks.ledger import Ledger, earlier
 
 GRACE = 5.0
 """Seconds between asking a worker to end and making it."""
@@ -97,7 +97,7 @@ class Run:
     def __init__(self, folder: str, task: dict, status: dict, said: dict | None) -> None:
         self.folder, self.task, self.said = folder, dict(task), said or inputs.NOTHING
         self.status = {**status, "run": status["run"] + 1, "state": "running", "why": ""}
-        self.status.update(started=None, ended=None, was="")
+        self.status.update(started=None, ended=None, was="", earlier=earlier(self.task, status))
         self.before = dict(self.status)
         self.mark = worker.mark(folder, self.status["run"])
         self.ledger = Ledger(folder, self.task, self.status)

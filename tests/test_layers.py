@@ -25,7 +25,7 @@ FLOORS = [
     {"supervisor", "recover", "steer", "overview", "doctor"},
     {"host", "watcher"},
     {"view"},
-    {"commands", "demo"},
+    {"report", "commands", "demo"},
     {"cli", "__main__"},
 ]  # fmt: skip
 
