@@ -12,10 +12,13 @@ from dispatch_hooks.commands import (
     clean,
     config,
     demo,
+    diff,
+    discard,
     dispatch,
     doctor,
     install,
     logs,
+    merge,
     models,
     parse,
     relink,
@@ -56,7 +59,8 @@ def main(
 
 
 for module in (
-    install, uninstall, doctor, status, top, show, logs, report, answer, tell, cancel, retry, clean,
+    install, uninstall, doctor, status, top, show, logs, report, answer, tell, cancel, retry,
+    diff, merge, discard, clean,
     dispatch, models, parse, ask, relink, demo,
 ):  # fmt: skip
     name = module.__name__.rpartition(".")[2]

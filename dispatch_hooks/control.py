@@ -1,4 +1,5 @@
-"""Control words of the chat: answer, tell, show, cancel, retry, status. Pure and cheap: it runs on every prompt.
+"""Control words of the chat: answer, tell, show, cancel, retry, diff, merge, discard, status. Pure and cheap: every
+prompt is looked at.
 
 A control word counts only where it fits: the whole prompt is the phrase, and it names a task that there is. All
 else is conversation; the model can still do what was meant. docs/grammar.md has the forms.
@@ -23,7 +24,8 @@ def parse(prompt: str, state: dict) -> dict | None:
     """What the person asks of us by a control word, or None: conversation.
 
     state: {"tasks": {id: state}, "asking": [ids with an open question, oldest first], "own": this chat has tasks}.
-    Returns {"verb","task","text","model","question"}, and "ambiguous": [ids] when an answer could be for several.
+    Returns {"verb","task","text","model","question"}, with "how" for merge, "force" for discard, and "ambiguous": [ids]
+    when an answer could be for several.
     """
     if not request.typed(prompt):
         return None
@@ -152,6 +154,28 @@ def _retry(rest: str, state: dict) -> dict | None:
     return None
 
 
+HOW = {
+    "": "", "please": "",
+    "--ff": "ff", "fast-forward": "ff", "as a fast-forward": "ff",
+    "--merge": "merge", "with a merge commit": "merge",
+    "--squash": "squash", "squashed": "squash", "as one commit": "squash", "with squash": "squash",
+}  # fmt: skip
+"""What may follow "merge x", and how it then merges; "" as the config says."""
+
+
+def _merge(rest: str, state: dict) -> dict | None:
+    task, more = _task(rest.lstrip(), state)
+    how = HOW.get(" ".join(more.lower().split()).strip(" ,.!"))
+    return _found("merge", task, how=how) if task and how is not None else None
+
+
+def _discard(rest: str, state: dict) -> dict | None:
+    task, more = _task(rest.lstrip(), state)
+    words = " ".join(more.lower().split()).strip(" ,.!")
+    known = words in ("", "please", "anyway", "--force")
+    return _found("discard", task, force=words in ("anyway", "--force")) if task and known else None
+
+
 def _status(rest: str, state: dict) -> dict | None:
     return _found("status", None) if state["own"] and not rest.strip(" ?!.") else None
 
@@ -163,5 +187,8 @@ _VERBS = {
     "cancel": _alone("cancel"),
     "stop": _alone("cancel"),
     "retry": _retry,
+    "diff": _alone("diff"),
+    "merge": _merge,
+    "discard": _discard,
     "status": _status,
 }

@@ -80,6 +80,7 @@ def _fact(event: dict) -> str:
         return f"{event['task']} needs the person's permission: {quoted(event['text'], QUESTION)}"
     said = f": {quoted(event['text'])}" if event.get("text") else ""
     more = f" {event['path']}" if event.get("path") else ""
+    more += f"; branch {event['branch']}: {tame(clean(event['work'], QUOTED))}" if event.get("branch") else ""
     return f"{event['task']} {VERBS.get(kind, kind)} ({figures(event)}){said}{more}"
 
 
@@ -116,6 +117,9 @@ def _told(event: dict) -> list[str]:
         return [f"{event['task']} needs your permission:", *_body(event), hint]
     said = f": {clean(event['text'], QUOTED)}" if event.get("text") else ""
     more = [f"  {event['path']}"] if event.get("path") else []
+    if event.get("branch"):
+        ways = " | ".join(f"{verb} {event['task']}" for verb in ("diff", "merge", "discard"))
+        more.append(f"  {event['branch']}: {clean(event['work'], QUOTED)}  ({ways})")
     return [f"{event['task']} {VERBS.get(kind, kind)} ({figures(event)}){said}", *more]
 
 

@@ -158,6 +158,8 @@ class Worktree(Ours):
     added: int
     removed: int
     trouble: str = Field(description="What could not be done with it, in words.")
+    merging: dict[str, Any] = Field(ABSENT, description="The merge or discard that is under way.")
+    into: str = Field(ABSENT, description="The branch that it was merged into.")
 
 
 class Task(Ours):
@@ -321,6 +323,8 @@ class Ended(_News):
     items: int | None
     cost_usd: float | None
     seconds: int | None
+    branch: str = Field(ABSENT, description="The branch of its worktree, where there is something on it.")
+    work: str = Field(ABSENT, description="What is on it, in figures; or what is wrong with it.")
 
 
 Event = Annotated[Asked | Ended, Field(discriminator="kind")]
@@ -337,6 +341,14 @@ class Open(Ours):
     asked: Time
 
 
+class Diffstat(Ours):
+    """What a branch changes, in lines."""
+
+    files: int
+    added: int
+    removed: int
+
+
 class Row(Ours):
     """One task, as `show --json` prints it."""
 
@@ -349,7 +361,13 @@ class Row(Ours):
     permissions: Permissions
     project: str
     folder: str = Field(description="Where its plan and output are.")
-    branch: str | None = Field(description="The git branch of its worktree, if it has one.")
+    branch: str | None = Field(description="The git branch of its worktree, while there is one.")
+    worktree: str | None = Field(description="Its own checkout, while there is one.")
+    work: Literal["open", "merged", "discarded", "empty"] | None = Field(
+        description="What became of what it did in its worktree; open while nobody decided. None where it has none."
+    )
+    commits: int | None
+    diffstat: Diffstat | None
     ticked: int
     items: int
     made: Time

@@ -11,7 +11,7 @@ lost       its processes are gone and nobody recorded how
 
 from __future__ import annotations
 
-from dispatch_hooks import hosts, inbox, plan, questions, tasks
+from dispatch_hooks import hosts, inbox, plan, questions, tasks, worktrees
 
 SUMMARY = 200
 
@@ -59,6 +59,7 @@ def ended_event(folder: str, task: dict, status: dict) -> dict:
         "items": status.get("items"),
         "cost_usd": status.get("cost_usd"),
         "seconds": round(status["ended"] - status["started"]) if status.get("started") else None,
+        **worktrees.told(status),
     }
 
 

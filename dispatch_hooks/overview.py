@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from dispatch_hooks import digest, files, plan, questions, queue, tasks
+from dispatch_hooks import digest, files, plan, questions, queue, tasks, worktrees
 
 ORDER = (
     "asks", "failed", "lost", "stopped", "running", "starting", "waiting", "parked", "finished", "checked", "cancelled",
@@ -33,7 +33,7 @@ def row(folder: str) -> dict | None:
         "permissions": task["permissions"],
         "project": task["project"],
         "folder": os.path.join(task["project"], tasks.place(task)),
-        "branch": status.get("branch"),
+        **worktrees.row(task, status),
         "ticked": ticked,
         "items": items,
         "made": task["made"],
@@ -153,6 +153,7 @@ def task_text(folder: str) -> str:
         lines.append(f"  answer {r['id']}: …")
     if r["summary"]:
         lines.append(f"  {digest.clean(r['summary'], 200)}")
+    lines += worktrees.lines(task, tasks.status(folder))
     lines.append(f"  {tasks.place(task)}/")
     return "\n".join(lines)
 
@@ -164,6 +165,7 @@ dispatch-hooks
   answer <id>: <words>               answers a worker; answer: <words> while only one asks
   tell <id> to <do something>        a word to a worker, running or finished
   status, show <id>, cancel <id>, retry <id> [with <model>]
+  diff <id>, merge <id> [squashed], discard <id>    what a worker did "in a worktree"
   in a terminal: dispatch-hooks --help"""
 
 

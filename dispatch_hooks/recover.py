@@ -88,6 +88,8 @@ def _bury(folder: str, task: dict, status: dict, now: float) -> str:
         status.update(output=output, worker=None)
         worktrees.settle(task, status, "lost")
         tasks.set_status(folder, status)
+    if worktrees.go_on(task, status):
+        tasks.set_status(folder, status)
     outcome.announce(folder, task, status)
     tasks.deactivate(folder)
     return "lost" if was in tasks.RUNNING else "announced"

@@ -44,6 +44,9 @@ controls() {
     *'"prompt":"'[Tt][Ee][Ll][Ll]*) ;;
     *'"prompt":"'[Ss][Tt][Aa][Tt][Uu][Ss]*) ;;
     *'"prompt":"'[Rr][Ee][Tt][Rr][Yy]*) ;;
+    *'"prompt":"'[Dd][Ii][Ff][Ff]*) ;;
+    *'"prompt":"'[Mm][Ee][Rr][Gg][Ee]*) ;;
+    *'"prompt":"'[Dd][Ii][Ss][Cc][Aa][Rr][Dd]*) ;;
     *) return 1 ;;
     esac
 }

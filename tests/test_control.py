@@ -230,7 +230,7 @@ def test_any_text_gives_a_whole_answer(prompt, asking, own):
     if result is None:
         return
     assert json.loads(json.dumps(result)) == result
-    assert result["verb"] in ("answer", "tell", "show", "cancel", "status", "retry")
+    assert result["verb"] in ("answer", "tell", "show", "cancel", "status", "retry", "diff", "merge", "discard")
     assert result["task"] in TASKS or (result["verb"] == "status" and own) or result["ambiguous"] == asking
     assert bool(result["text"].strip()) == (result["verb"] in ("answer", "tell"))
     assert result["text"] in prompt

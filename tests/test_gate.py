@@ -124,6 +124,7 @@ PLAIN = [
 ]
 OURS = ["dispatch opus to x", "/dispatch x", "ok, DISPATCH it", "x" * 200_000 + " Dispatch", "é\n\n“dispatch”"]
 CONTROL = ["answer x: yes", "@x yes", "Cancel x", "STOP", "show x", "tell x to", "status", "Retry", "\n answer"]
+CONTROL += ["diff x", "Merge x", "DISCARD x"]
 
 
 @pytest.mark.parametrize("prompt", PLAIN, ids=range(len(PLAIN)))

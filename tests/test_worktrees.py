@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from dispatch_hooks import recover, steer, tasks, worktrees
+from dispatch_hooks.errors import FatalError
+from dispatch_hooks.worktrees import finishing, merging
 from tests.harness.waiting import wait_until
 from tests.product import TICK
 
@@ -148,3 +150,183 @@ def test_a_killed_supervisor_leaves_the_work_on_its_branch_and_a_retry_goes_on_w
     steer.retry(folder, {}, "terminal", dict(os.environ))
     assert repo.wait(folder, "finished")["run"] == 2
     assert branches(repo) == ["dispatch/second-1-1", "main"]
+
+
+# merging
+
+
+def finished(lab, name, body, **fields):
+    folder = dispatched(lab, name, f"{body}; {TICK}", **fields)
+    lab.wait(folder, "finished")
+    return folder
+
+
+def merge(folder, how="", **_):
+    return finishing.merge(folder, how, dict(os.environ))
+
+
+def discard(folder, force=False):
+    return finishing.discard(folder, force, dict(os.environ))
+
+
+def refused(act, *args):
+    with pytest.raises(FatalError) as said:
+        act(*args)
+    return str(said.value)
+
+
+def nothing_left(lab):
+    admin = lab.project / ".git/worktrees"
+    folders = list((lab.project / ".dispatch/worktrees").iterdir())
+    assert (checkouts(lab), branches(lab), folders, admin.exists()) == ([], ["main"], [], False)
+    assert git(lab.project, "status", "--porcelain") == ""
+    assert not list((lab.project / ".git").glob("**/*.lock"))
+    assert tasks.active() == []
+
+
+def test_a_merge_brings_the_work_and_leaves_nothing_else(repo):
+    folder = finished(repo, "good", "echo new > made")
+    assert merge(folder) == (
+        "merged good-1-1 into main (fast-forward): 1 commit, 1 file +1 -0; its worktree and dispatch/good-1-1 are gone"
+    )
+    assert (repo.project / "made").read_text() == "new\n"
+    nothing_left(repo)
+    assert refused(merge, folder) == "good-1-1 is merged already"
+
+
+@pytest.mark.parametrize("way", ["_by_merge_tree", "_by_checkout"])
+def test_what_both_sides_did_is_merged_with_a_merge_commit(repo, monkeypatch, way):
+    monkeypatch.setattr(merging, "WRITES_TREES", (2, 38) if way == "_by_merge_tree" else (99, 0))
+    folder = finished(repo, "good", "sed -i s/one/eins/ readme")
+    commit(repo.project, readme="one\ntwo\nthree\nfour\nfive\nsix\n", other="x\n")
+    commit(repo.project, readme="one\ntwo\nthree\n")
+    commit(repo.project, other="y\n")
+    assert "(merge commit)" in merge(folder)
+    assert (repo.project / "readme").read_text() == "eins\ntwo\nthree\n"
+    assert git(repo.project, "log", "-1", "--format=%p").count(" ") == 1
+    nothing_left(repo)
+
+
+def test_squashed_it_is_one_commit_that_says_what_it_is(repo):
+    own = "git -c user.name=B -c user.email=b@b commit -qm"
+    body = f"for n in 1 2 3; do echo $n > file$n; git add .; {own} part$n; done"
+    folder = finished(repo, "good", body)
+    assert "(squashed): 3 commits, 3 files +3 -0" in merge(folder, "squash")
+    said = git(repo.project, "log", "--format=%s|%b", "main~1..main")
+    assert said.startswith("task of good|all of it is done\n\n* part1\n* part2\n* part3\n")
+    nothing_left(repo)
+
+
+@pytest.mark.parametrize("way", ["_by_merge_tree", "_by_checkout"])
+def test_a_conflict_is_told_with_its_files_and_both_sides_are_untouched(repo, monkeypatch, way):
+    monkeypatch.setattr(merging, "WRITES_TREES", (2, 38) if way == "_by_merge_tree" else (99, 0))
+    folder = finished(repo, "good", "sed -i s/one/eins/ readme; echo 1 > 'a file'")
+    commit(repo.project, readme="uno\ntwo\nthree\n", **{"a file": "2\n"})
+    (repo.project / "draft").write_text("mine")
+    before = git(repo.project, "rev-parse", "HEAD", "dispatch/good-1-1")
+    words = refused(merge, folder)
+    assert words.startswith("good-1-1 conflicts with main in a file, readme; nothing was changed.")
+    assert git(repo.project, "rev-parse", "HEAD", "dispatch/good-1-1") == before
+    assert git(repo.project, "status", "--porcelain") == "?? draft"
+    assert len(checkouts(repo)) == 1
+    assert record(folder)["state"] == "open"
+
+
+def test_work_of_the_persons_that_would_be_overwritten_stops_a_merge(repo):
+    folder = finished(repo, "good", "echo new > readme; echo new > draft")
+    (repo.project / "readme").write_text("mine\n")
+    assert "changes what you have not committed" in refused(merge, folder)
+    git(repo.project, "checkout", "readme")
+    (repo.project / "draft").write_text("mine\n")
+    assert "changes what you have not committed" in (words := refused(merge, folder))
+    assert ": draft; nothing was changed" in words
+    assert [(repo.project / name).read_text() for name in ("readme", "draft")] == ["one\ntwo\nthree\n", "mine\n"]
+    (repo.project / "draft").unlink()
+    merge(folder)
+    nothing_left(repo)
+
+
+def test_uncommitted_work_that_a_merge_does_not_touch_stays_as_it_is(repo):
+    commit(repo.project, other="1\n")
+    folder = finished(repo, "good", "echo new > made")
+    (repo.project / "other").write_text("2\n")
+    (repo.project / "readme").write_text("staged\n")
+    git(repo.project, "add", "readme")
+    merge(folder)
+    assert git(repo.project, "status", "--porcelain").splitlines() == ["M other", "M  readme"]
+
+
+def test_ff_alone_refuses_what_is_none(repo):
+    folder = finished(repo, "good", "echo new > made")
+    commit(repo.project, other="1\n")
+    assert "main has 1 commits that it has not" in refused(merge, folder, "ff")
+    settings('[worktree]\nmerge = "squash"\n')
+    assert "(squashed)" in merge(folder)
+
+
+def test_what_the_person_merged_by_hand_is_seen(repo):
+    folder = finished(repo, "good", "echo new > made")
+    git(repo.project, "merge", "--quiet", "dispatch/good-1-1")
+    assert merge(folder).startswith("good-1-1 is in main already")
+    nothing_left(repo)
+
+
+def test_a_merge_is_refused_while_another_one_a_rebase_or_no_branch_is_there(repo):
+    folder = finished(repo, "good", "echo new > made")
+    (repo.project / ".git/MERGE_HEAD").write_text(git(repo.project, "rev-parse", "HEAD") + "\n")
+    assert f"a merge is under way in {repo.project}" in refused(merge, folder)
+    (repo.project / ".git/MERGE_HEAD").unlink()
+    git(repo.project, "checkout", "--quiet", "--detach")
+    assert "has no branch checked out" in refused(merge, folder)
+    git(repo.project, "switch", "--quiet", "main")
+    lock = repo.project / ".git/index.lock"
+    lock.touch()
+    assert f"rm {lock} first" in refused(merge, folder)
+    lock.unlink()
+    merge(folder)
+    nothing_left(repo)
+
+
+def test_a_running_task_is_not_merged(repo):
+    folder = dispatched(repo, "slow", "echo half > half; sleep 300")
+    repo.wait(folder, "running")
+    assert refused(merge, folder) == "slow-1-1 is running; merge it when it has ended, or cancel it first"
+    assert "slow-1-1 is running" in refused(discard, folder)
+
+
+def test_what_nobody_merged_is_discarded_only_with_a_word(repo):
+    folder = finished(repo, "good", "echo new > made")
+    words = refused(discard, folder)
+    assert words.startswith("good-1-1: nobody merged it: 1 commit, 1 file +1 -0; to throw it away, type: discard good")
+    assert "dispatch/good-1-1" in branches(repo)
+    rescue = discard(folder, True).partition("git branch rescue ")[2].split()[0]
+    nothing_left(repo)
+    assert git(repo.project, "show", f"{rescue}:made") == "new"
+
+
+def test_a_task_spoken_to_after_a_merge_begins_anew_from_what_is_checked_out(repo):
+    body = f'printf %s "$prompt" > $folder/prompt; [ -e made ] && echo again > more; echo new > made; {TICK}'
+    folder = finished(repo, "good", body)
+    merge(folder)
+    steer.tell(folder, "one more", "terminal", dict(os.environ))
+    wait_until(lambda: tasks.status(folder)["run"] == 2)
+    repo.wait(folder, "finished")
+    assert [record(folder)[key] for key in ("branch", "commits", "before")] == ["dispatch/good-1-1", 1, "merged"]
+    merge(folder)
+    assert (repo.project / "more").exists()
+    nothing_left(repo)
+
+
+def test_a_merge_that_was_killed_after_it_was_done_is_ended_by_recover(repo, monkeypatch):
+    folder = finished(repo, "good", "echo new > made")
+    commit(repo.project, other="1\n")
+    with monkeypatch.context() as killed:
+        killed.setattr(finishing, "finish", lambda *_: os._exit(9))
+        pid = os.fork()
+        if not pid:
+            merge(folder, "squash")
+        os.waitpid(pid, 0)
+    assert (record(folder)["state"], (repo.project / "made").exists()) == ("open", True)
+    recover.recover(dict(os.environ))
+    assert (record(folder)["state"], record(folder)["into"]) == ("merged", "main")
+    nothing_left(repo)

@@ -95,6 +95,24 @@ def _retry(found: dict, host: dict, env: dict) -> str:
     return f"started {found['task']} again{' with ' + found['model'] if found.get('model') else ''}."
 
 
+def _diff(found: dict, host: dict, env: dict) -> str:
+    from dispatch_hooks.worktrees import showing
+
+    return showing.summary(_folder(found, host))
+
+
+def _merge(found: dict, host: dict, env: dict) -> str:
+    from dispatch_hooks.worktrees import finishing
+
+    return f"{finishing.merge(_folder(found, host), found['how'], env)}."
+
+
+def _discard(found: dict, host: dict, env: dict) -> str:
+    from dispatch_hooks.worktrees import finishing
+
+    return f"{finishing.discard(_folder(found, host), found['force'], env)}."
+
+
 def _show(found: dict, host: dict, env: dict) -> str:
     from dispatch_hooks import overview
 
@@ -107,7 +125,10 @@ def _status(found: dict, host: dict, env: dict) -> str:
     return overview.project_text(host["project"])
 
 
-_DO = {"answer": _answer, "tell": _tell, "cancel": _cancel, "retry": _retry, "show": _show, "status": _status}
+_DO = {
+    "answer": _answer, "tell": _tell, "cancel": _cancel, "retry": _retry, "show": _show, "status": _status,
+    "diff": _diff, "merge": _merge, "discard": _discard,
+}  # fmt: skip
 
 
 # requests

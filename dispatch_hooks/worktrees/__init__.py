@@ -44,6 +44,16 @@ def settle(task: dict, status: dict, state: str) -> None:
         keeping.settle(task, status, state)
 
 
+def go_on(task: dict, status: dict) -> bool:
+    """Ends what a killed merge or discard left half done; whether there was any."""
+    if not (status.get("worktree") or {}).get("merging"):
+        return False
+    from dispatch_hooks.worktrees import finishing
+
+    finishing.go_on(task, status)
+    return True
+
+
 def foreign(task: dict) -> list[str]:
     """The variables of the person's environment that a worker must not inherit."""
     return list(LOCAL) if task.get("worktree") else []
@@ -147,6 +157,47 @@ You work in a git worktree of your own, {where}. Stay in it: the person works in
 like; what you leave uncommitted is committed for you at the end. Do not switch branches, merge or push: the person \
 decides about that.
 """
+
+
+def told(status: dict) -> dict:
+    """What an event says of a worktree that holds something."""
+    record = live(status)
+    if not (record and unmerged(status)):
+        return {}
+    return {"branch": record["branch"], "work": record["trouble"] or figures(record)}
+
+
+def row(task: dict, status: dict) -> dict:
+    """The fields of a status row."""
+    record = status.get("worktree")
+    if not record or record["state"] == "making":
+        return {"branch": None, "worktree": None, "work": None, "commits": None, "diffstat": None}
+    there = record["state"] == "open"
+    place = path(task, record)
+    return {
+        "branch": record["branch"] if there else None,
+        "worktree": place if there and os.path.isdir(place) else None,
+        "work": record["state"],
+        "commits": record["commits"],
+        "diffstat": {key: record[key] for key in ("files", "added", "removed")},
+    }
+
+
+def lines(task: dict, status: dict) -> list[str]:
+    """What `show` says of it."""
+    record = status.get("worktree")
+    if not record or record["state"] == "making":
+        return []
+    name, what = task["id"], figures(record)
+    if record["state"] == "open":
+        said = [
+            f"  {record['branch']} (from {record['source']}): {what}",
+            f"  diff {name}, merge {name}, discard {name}",
+        ]
+        return [*said, *([f"  ! {record['trouble']}"] if record["trouble"] else [])]
+    became = {"merged": f"merged into {record.get('into')}: {what}", "discarded": f"discarded: {what}"}
+    return [f"  {became.get(record['state'], 'its worktree held no change, and is gone')}"]
+
 
 UNSEEN = 12
 """Paths that a worker is told by name."""

@@ -60,7 +60,7 @@ def _unlock(record: dict) -> None:
 
 def _commit_rest(at: git.Git, record: dict, message: str) -> None:
     """Commits what is not committed, but for what we brought and for repositories of their own."""
-    own = [name.rstrip("/") for name in _untracked(at) if name.endswith("/")]
+    own = [name.rstrip("/") for name in untracked(at) if name.endswith("/")]
     left_out = [f":(exclude,literal,top){name}" for name in [*git.submodules(at), *own, *record["brought"]]]
     code, _, err = at.run("add", "--all", "--ignore-errors", "--", ":/", *left_out)
     if code:
@@ -72,7 +72,7 @@ def _commit_rest(at: git.Git, record: dict, message: str) -> None:
            text=f"{message}\n", **identity(at))  # fmt: skip
 
 
-def _untracked(at: git.Git) -> list[str]:
+def untracked(at: git.Git) -> list[str]:
     """What git does not know of; a repository inside of the work tree ends in a slash."""
     return [name for name in at("ls-files", "--others", "--exclude-standard", "-z").split("\0") if name]
 

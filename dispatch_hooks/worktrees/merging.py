@@ -1,0 +1,146 @@
+"""A merge that either is done or changes nothing.
+
+What comes of it is made beside the person's checkout, as a commit; then the checkout goes there by a fast-forward,
+which git refuses as a whole where it would overwrite what is not committed.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+
+from dispatch_hooks import files, git
+from dispatch_hooks.errors import FatalError
+from dispatch_hooks.worktrees import keeping, making
+
+WRITES_TREES = (2, 38)
+"""The first git whose merge-tree merges without a checkout."""
+
+UNDER_WAY = {
+    "MERGE_HEAD": "merge", "CHERRY_PICK_HEAD": "cherry-pick", "REVERT_HEAD": "revert", "rebase-merge": "rebase",
+    "rebase-apply": "rebase",
+}  # fmt: skip
+
+SHOWN = 10
+
+
+def target(task: dict) -> tuple[git.Git, str]:
+    """(git in the project, the branch that it has checked out). FatalError where nothing can be merged now."""
+    project = task["project"]
+    at, _ = making.repository(project)
+    code, out, _ = at.run("symbolic-ref", "--quiet", "--short", "HEAD")
+    folder = at("rev-parse", "--absolute-git-dir")
+    begun = next((what for name, what in UNDER_WAY.items() if os.path.lexists(os.path.join(folder, name))), "")
+    if begun:
+        raise FatalError(f"a {begun} is under way in {project}; finish it (git {begun} --continue or --abort) first")
+    if code:
+        raise FatalError(f"{project} has no branch checked out; git switch to the one to merge into, then merge again")
+    if not at.says("rev-parse", "--verify", "--quiet", "HEAD"):
+        raise FatalError(f"{project} has no commit on {out.strip()} yet; git switch to the branch to merge into")
+    return at, out.strip()
+
+
+def prepare(at: git.Git, task: dict, status: dict, head: str, tip: str, into: str, how: str) -> tuple[str, str]:
+    """(the commit to go to, what it is). how: ff, merge or squash. FatalError for a conflict."""
+    ahead = at.says("merge-base", "--is-ancestor", head, tip)
+    if ahead and how != "squash":
+        return tip, "fast-forward"
+    name = task["id"]
+    if how == "ff":
+        more = at("rev-list", "--count", f"{tip}..{head}")
+        raise FatalError(
+            f"{name} is no fast-forward: {into} has {more} commits that it has not; type: merge {name} --merge "
+            f"(or --squash)"
+        )
+    tree = at("rev-parse", f"{tip}^{{tree}}") if ahead else _merged(at, task, head, tip, into)
+    parents = ["-p", head] if how == "squash" else ["-p", head, "-p", tip]
+    words = _squashed(at, task, status, head, tip) if how == "squash" else _message(task)
+    commit = at("commit-tree", tree, *parents, text=words, **keeping.identity(at))
+    return commit, "squashed" if how == "squash" else "merge commit"
+
+
+def _message(task: dict) -> str:
+    return f"Merge task {task['id']}\n\n{_line(task['title'])}\n"
+
+
+def _squashed(at: git.Git, task: dict, status: dict, head: str, tip: str) -> str:
+    listed = at("log", "--no-show-signature", "--reverse", "--format=* %s", f"{head}..{tip}")
+    return f"{_line(task['title'])}\n\n{_line(status.get('summary') or '')}\n\n{listed}\n\nTask: {task['id']}\n"
+
+
+def _line(text: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def _merged(at: git.Git, task: dict, head: str, tip: str, into: str) -> str:
+    """The tree of a merge. FatalError, with the files, for a conflict."""
+    tree, conflicts = (_by_merge_tree if git.version() >= WRITES_TREES else _by_checkout)(at, head, tip)
+    if not conflicts:
+        return tree
+    names = ", ".join(conflicts[:SHOWN]) + (f" and {len(conflicts) - SHOWN} more" if len(conflicts) > SHOWN else "")
+    name = task["id"]
+    raise FatalError(
+        f"{name} conflicts with {into} in {names}; nothing was changed. Let its worker solve it: "
+        f"tell {name} to merge {into} into its branch and resolve the conflicts; then merge {name} again"
+    )
+
+
+def _by_merge_tree(at: git.Git, head: str, tip: str) -> tuple[str, list[str]]:
+    code, out, err = at.run("merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", head, tip)
+    if code not in (0, 1):
+        raise git.GitError(f"git merge-tree: {git.said(err)}")
+    tree, *conflicts = [word for word in out.split("\0") if word.strip()]
+    return tree.strip(), conflicts if code else []
+
+
+TRYING = ("--quiet", "--no-ff", "--no-commit", "--no-squash", "--no-autostash", "--no-verify-signatures")
+
+
+def _by_checkout(at: git.Git, head: str, tip: str) -> tuple[str, list[str]]:
+    """The same by a checkout that is thrown away, for an older git."""
+    place = tempfile.mkdtemp(prefix="dispatch-hooks-merge-")
+    try:
+        at("worktree", "add", "--quiet", "--detach", place, head)
+        there = git.Git(place)
+        code, _, err = there.run("merge", *TRYING, tip, **keeping.identity(there))
+        conflicts = [name for name in there("diff", "--name-only", "--diff-filter=U", "-z").split("\0") if name]
+        if code and not conflicts:
+            raise git.GitError(f"git merge: {git.said(err)}")
+        return ("", conflicts) if conflicts else (there("write-tree"), [])
+    finally:
+        at.run("worktree", "remove", "--force", "--force", place)
+        files.clear(place)
+
+
+# the person's checkout
+
+TRIES = 10
+
+FLAGS = ("--ff-only", "--quiet", "--no-squash", "--commit", "--no-autostash", "--no-verify-signatures", "--no-stat")
+
+
+def move(at: git.Git, task: str, commit: str) -> None:
+    """Takes the person's checkout to the commit, whole or not at all."""
+    for _ in range(TRIES):
+        code, out, err = at.run("merge", *FLAGS, commit, **keeping.identity(at))
+        if code == 0:
+            return
+        said = err + out
+        if "index.lock" not in said:
+            break
+        time.sleep(0.2)  # an editor looks at the checkout now and then, and git locks it for that
+    names = [line.strip() for line in said.splitlines() if line.startswith("\t")]
+    if names:
+        listed = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+        raise FatalError(
+            f"{task} changes what you have not committed in {at.cwd}: {listed}; nothing was changed. Commit that "
+            f"(or git stash it), then merge {task} again"
+        )
+    if "index.lock" in said:
+        lock = os.path.join(at("rev-parse", "--absolute-git-dir"), "index.lock")
+        raise FatalError(
+            f"another git is at work in {at.cwd}, or was killed there: {lock}; merge {task} again when it has "
+            f"ended, and if none runs, rm {lock} first"
+        )
+    raise FatalError(f"git merge --ff-only {commit[:12]} in {at.cwd}: {git.said(said)}")
