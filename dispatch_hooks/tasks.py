@@ -44,7 +44,7 @@ def project_of(cwd: str, fallback: str = "") -> str:
     folder = os.path.realpath(cwd)
     while True:
         mark = os.path.join(folder, ".git")
-        if os.path.isdir(mark):
+        if os.path.lexists(os.path.join(mark, "HEAD")):  # some sandboxes leave an empty .git where there was none
             return folder
         if os.path.isfile(mark):
             return _main_worktree(mark) or folder

@@ -330,3 +330,13 @@ def test_a_merge_that_was_killed_after_it_was_done_is_ended_by_recover(repo, mon
     recover.recover(dict(os.environ))
     assert (record(folder)["state"], record(folder)["into"]) == ("merged", "main")
     nothing_left(repo)
+
+
+def test_an_empty_git_folder_makes_no_project(tmp_path):
+    """codex leaves such ones behind, in the temporary folder too."""
+    inner = tmp_path / "a/b"
+    inner.mkdir(parents=True)
+    (tmp_path / ".git").mkdir()
+    assert tasks.project_of(str(inner)) == str(inner)
+    git(tmp_path, "init", "--quiet")
+    assert tasks.project_of(str(inner)) == str(tmp_path)

@@ -109,7 +109,7 @@ def unmerged(status: dict) -> bool:
 def refusal(project: str) -> str:
     """Why there can be no worktree here, as far as can be seen at a glance; "" if nothing is in the way."""
     mark = os.path.join(project, ".git")
-    if not os.path.lexists(mark):
+    if not os.path.isfile(mark) and not os.path.lexists(os.path.join(mark, "HEAD")):
         bare = all(os.path.exists(os.path.join(project, name)) for name in ("HEAD", "objects", "refs"))
         if bare:
             return f'{project} is a bare repository: git clone it and dispatch there, or leave "in a worktree" out'
