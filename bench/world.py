@@ -147,7 +147,7 @@ class World:
 
     def wait_watching(self) -> None:
         measure.until(lambda: os.path.exists(self.marker("watching")), "no watcher")
-        self.watching = int(Path(self.marker("watching")).read_text())
+        self.watching = int(Path(self.marker("watching")).read_text().split()[0])
 
     def end_watcher(self) -> None:
         if self.watcher:

@@ -123,6 +123,17 @@ def unfinished() -> list[dict]:
     return [batch for batch in found if batch]
 
 
+def asked(folder: str) -> dict | None:
+    """A task's record as its batch has it, for one whose own cannot be read."""
+    for where in ("done", "new"):
+        for name in files.names(os.path.dirname(_batch_file(where, ""))):
+            batch = files.read_json(_batch_file(where, name.removesuffix(".json"))) or {}
+            for task in batch.get("tasks") or []:
+                if tasks.folder(task["project"], task["id"]) == folder:
+                    return task
+    return None
+
+
 def _untold(origin: dict) -> dict | None:
     """A batch of the same chat and words that Claude Code threw the answer of away (Esc, a timeout)."""
     for where in ("new", "done"):

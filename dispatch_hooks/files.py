@@ -10,6 +10,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import stat
 import time
 
@@ -40,7 +41,11 @@ def create(path: str, data: bytes | str, mode: int = 0o600) -> bool:
     folder, name = os.path.split(path)
     os.makedirs(folder, mode=0o700, exist_ok=True)
     temporary = os.path.join(folder, _temporary(name))
-    _write_new(temporary, data, mode)
+    try:
+        _write_new(temporary, data, mode)
+    except FileNotFoundError:  # an empty folder that was cleared away this moment
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        _write_new(temporary, data, mode)
     try:
         os.link(temporary, path)
     except FileExistsError:
@@ -149,6 +154,17 @@ def clear(folder: str) -> None:
             else:
                 remove(entry.path)
         os.rmdir(folder)
+
+
+def sweep(top: str, before: float) -> None:
+    """Removes the temporary files that killed writers left below a folder of ours, if they are that old."""
+    for folder, _, found in os.walk(top):
+        for name in found:
+            path = os.path.join(folder, name)
+            if re.fullmatch(r"\..+\.\d+\.\d+", name):
+                with contextlib.suppress(FileNotFoundError):
+                    if os.lstat(path).st_mtime < before:
+                        os.unlink(path)
 
 
 def own_folder(path: str) -> str:

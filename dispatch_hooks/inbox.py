@@ -2,7 +2,7 @@
 
     <state>/inbox/<chat>/new/<event>.json
                          claimed/<token>/<event>.json      token: a prompt's id, or "wake-…"
-                         claimed/<token>/.claim            {"host","transcript","size","text","at"}
+                         claimed/<token>/.claim            {"host","transcript","size","text","at","handed"}
                          delivered/<event>.json
 
 An event's name says what it is about, so that writing it twice is one event. Every step is one rename: an event
@@ -11,6 +11,7 @@ is in exactly one of the three, whoever is killed whenever.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator
@@ -118,6 +119,14 @@ def claims(chat: str) -> list[tuple[str, dict]]:
     return [(token, files.read_json(os.path.join(place, token, ".claim")) or {}) for token in files.names(place)]
 
 
+def note(chat: str, token: str, more: dict) -> None:
+    """Adds to what is known about a claim, where it still stands."""
+    path = os.path.join(folder(chat), "claimed", token, ".claim")
+    known = files.read_json(path)
+    if known:
+        files.write_json(path, {**known, **more})
+
+
 def claimed(chat: str, token: str) -> list[dict]:
     return _events(os.path.join(folder(chat), "claimed", token))
 
@@ -146,6 +155,15 @@ def _empty(chat: str, token: str, to: str) -> None:
     for name in files.names(place):
         files.move(os.path.join(place, name), os.path.join(inbox, to, name))
     _drop(place)
+
+
+def clear(chat: str) -> bool:
+    """Takes an inbox away that holds nothing any more, not even the names of what was delivered."""
+    inbox = folder(chat)
+    for place in ("new", "claimed", "delivered", ""):
+        with contextlib.suppress(OSError):  # not empty, or not there
+            os.rmdir(os.path.join(inbox, place))
+    return not os.path.isdir(inbox)
 
 
 def _drop(place: str) -> None:

@@ -15,6 +15,12 @@ from dispatch_hooks import files, plan, tasks
 EVERY = 1.0
 """Seconds between records of what changes all the time."""
 
+JOURNAL = 32 << 20
+"""Bytes of events.jsonl at which it is put aside as events.1.jsonl, in the place of the one before."""
+
+KEPT = 10.0
+"""Seconds for which a note in the plan is put back when the worker's own writing took it away."""
+
 TRIES = 86400
 """Seconds for which the end of a run waits for room on the disk."""
 
@@ -43,6 +49,7 @@ class Ledger:
         self._saved, self._at = "", 0.0
         self._journal: int | None = None
         self._said: list[str] = []
+        self._notes: list[tuple[float, str]] = []
 
     def items(self) -> list[dict]:
         return plan.read(tasks.read_text(self.task, "plan.md"))
@@ -65,6 +72,7 @@ class Ledger:
         """What has come since, in the log; and the status, if it was not written this very moment."""
         self._write_log()
         if time.monotonic() - self._at >= EVERY:
+            self._mind_notes()
             self.save()
 
     def write(self) -> None:
@@ -84,21 +92,43 @@ class Ledger:
                 return
 
     def note(self, words: str) -> bool:
-        """Puts a note into the plan, for a worker that takes no messages; False where there is no plan."""
-        text = tasks.read_text(self.task, "plan.md")
-        with contextlib.suppress(OSError), files.opened(tasks.open_project_folder(self.task)) as inner:
-            if text:
-                files.write_in(inner, "plan.md", plan.note(text, words))
-                return True
+        """Adds a note to the plan, for a worker that takes no messages; False where there is no plan."""
+        self._notes.append((time.monotonic() + KEPT, plan.note(words)))
+        return self._add_note(self._notes[-1][1])
+
+    def _add_note(self, text: str) -> bool:
+        """By appending: what the worker ticks at this very moment stays ticked."""
+        flags = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        with (
+            contextlib.suppress(OSError),
+            files.opened(tasks.open_project_folder(self.task)) as inner,
+            files.opened(os.open("plan.md", flags, dir_fd=inner)) as plan_file,
+        ):
+            return os.write(plan_file, text.encode()) > 0
         return False
+
+    def _mind_notes(self) -> None:
+        """A worker that wrote its plan anew from what it had read before has thrown the note away: once more."""
+        self._notes = [note for note in self._notes if time.monotonic() < note[0]]
+        there = tasks.read_text(self.task, "plan.md") if self._notes else ""
+        for _, text in self._notes:
+            if there and text.strip() not in there:
+                self._add_note(text)
 
     def journal(self, lines: list[bytes]) -> None:
         if lines:
             with contextlib.suppress(OSError):
-                if self._journal is None:
-                    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-                    self._journal = os.open(os.path.join(self.folder, "events.jsonl"), flags, 0o600)
+                if self._journal is None or os.fstat(self._journal).st_size > JOURNAL:
+                    self._open_journal()
                 os.write(self._journal, b"\n".join([*lines, b""]))
+
+    def _open_journal(self) -> None:
+        path = os.path.join(self.folder, "events.jsonl")
+        if self._journal is not None:
+            os.close(self._journal)
+            self._journal = None
+            os.rename(path, os.path.join(self.folder, "events.1.jsonl"))
+        self._journal = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def log(self, text: str) -> None:
         """A line of worker.log in the task's folder: what a person reads with tail -f."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from dispatch_hooks import digest, files, plan, questions, queue, tasks, worktrees
+from dispatch_hooks import digest, files, plan, questions, queue, salvage, tasks, worktrees
 
 ORDER = (
     "asks", "failed", "lost", "stopped", "running", "starting", "waiting", "parked", "finished", "checked", "cancelled",
@@ -17,7 +17,7 @@ SHOWN = 20
 
 def row(folder: str) -> dict | None:
     """One task in figures, as dispatch_hooks.models.Row describes them; None where there is none."""
-    task, status = tasks.read(folder), tasks.status(folder)
+    task, status = tasks.read(folder) or salvage.task(folder), tasks.status(folder)
     if task is None:
         return None
     open_questions = questions.waiting(folder)

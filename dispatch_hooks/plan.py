@@ -34,8 +34,6 @@ def marked(items: list[dict], mark: str) -> list[str]:
     return [item["text"] for item in items if item["mark"] == mark]
 
 
-def note(text: str, words: str) -> str:
-    """The plan with a note from the person, where a worker that rereads its plan will see it."""
-    quoted = "\n".join(f"> {line}" for line in f"Note from the person: {words}".splitlines())
-    head, mark, tail = text.partition("\n## Task\n")
-    return f"{head.rstrip()}\n\n{quoted}\n{mark}{tail}"
+def note(words: str) -> str:
+    """A note from the person, for the end of the plan, where a worker that rereads its plan will see it."""
+    return "\n" + "\n".join(f"> {line}" for line in f"Note from the person: {words}".splitlines()) + "\n"

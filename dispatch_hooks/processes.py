@@ -10,6 +10,11 @@ import os
 import sys
 from collections.abc import Iterable
 
+try:
+    from _sha1 import sha1  # what hashlib gives, without loading OpenSSL
+except ImportError:
+    from hashlib import sha1
+
 LINUX = sys.platform.startswith("linux") and os.path.isdir("/proc/self")
 
 
@@ -74,12 +79,27 @@ def terminal(pid: int) -> bool:
 
 
 def boot() -> str:
-    """A name of this machine's present boot."""
+    """A name of this machine's present boot, or of a container's: its pids, too, mean nothing after it."""
+    return (_line("/proc/sys/kernel/random/boot_id") or _sysctl("kern.bootsessionuuid") or _sysctl("kern.boottime")) + (
+        _container()
+    )
+
+
+def _line(path: str) -> str:
     try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as f:
-            return f.read().strip()
+        with open(path, encoding="utf-8", errors="replace") as f:
+            return f.read(4096).strip()
     except OSError:
-        return _sysctl("kern.bootsessionuuid") or _sysctl("kern.boottime")
+        return ""
+
+
+def _container() -> str:
+    """The name of this process's own space of pids, "" where that is the machine's."""
+    try:
+        space = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""
+    return "" if space == "pid:[4026531836]" else f" {space}"  # the kernel's PROC_PID_INIT_INO
 
 
 def _sysctl(name: str) -> str:
@@ -92,7 +112,16 @@ def _sysctl(name: str) -> str:
 
 
 def machine() -> str:
-    return os.uname().nodename
+    """A name that stays when the host name changes, as a laptop's does with its network. machine-id(5) is to be kept
+    to the machine, so its hash; containers of one image share it, and are told apart by their host names.
+    """
+    known, name = _line("/etc/machine-id"), os.uname().nodename
+    return sha1(f"dispatch-hooks {known}{_container() and name}".encode()).hexdigest()[:16] if known else name
+
+
+def here(who: dict) -> bool:
+    """Whether an identity is one of this machine; records of before 0.2 have its host name."""
+    return who.get("machine") in (machine(), os.uname().nodename)
 
 
 def identity(pid: int) -> dict:
@@ -104,7 +133,7 @@ def alive(who: dict | None) -> bool:
     """Whether the process of an identity still runs. Another machine's are never judged: taken as alive."""
     if not who or not who.get("pid"):
         return False
-    if who.get("machine") != machine():
+    if not here(who):
         return True
     return who.get("boot") == boot() and who["started"] == started(who["pid"]) != ""
 

@@ -7,6 +7,7 @@ Rules, for each task on the active list that no supervisor holds:
 - running on record: what bears the run's mark is ended first, then it is lost, resumable, and said so.
   Nothing is run again by itself.
 - to be cancelled: as if the cancel came now.
+- a record that cannot be read: written again from its batch, or from what its folder tells.
 A run of another machine or boot: another machine's is left alone; another boot's is lost.
 """
 
@@ -16,30 +17,49 @@ import os
 import sys
 import time
 
-from dispatch_hooks import dispatch, files, inbox, inputs, launchers, outcome, plan, processes, tasks, worker, worktrees
+from dispatch_hooks import (
+    dispatch,
+    files,
+    inbox,
+    inputs,
+    launchers,
+    outcome,
+    plan,
+    processes,
+    salvage,
+    tasks,
+    worker,
+    worktrees,
+)
 
 
 def recover(env: dict, now: float | None = None) -> list[str]:
     """Puts everything right that can be; returns the keys of the tasks that were found lost."""
     now = time.time() if now is None else now
     for batch in dispatch.unfinished():
-        dispatch.launch(batch, env)
-    lost = [tasks.key(folder) for folder in tasks.active() if _each(folder, env, now) == "lost"]
+        _each(batch["name"], lambda batch=batch: dispatch.launch(batch, env))
+    lost = [
+        tasks.key(folder)
+        for folder in tasks.active()
+        if _each(tasks.key(folder), lambda folder=folder: _recover(folder, env, now)) == "lost"
+    ]
     _outstanding()
     return lost
 
 
-def _each(folder: str, env: dict, now: float) -> str:
+def _each(name: str, act) -> str | None:
     """One task's fault is no other's."""
     try:
-        return _recover(folder, env, now)
+        return act()
     except Exception as error:
-        print(f"cannot put {tasks.key(folder)} right: {type(error).__name__}: {error}", file=sys.stderr)
+        print(f"cannot put {name} right: {type(error).__name__}: {error}", file=sys.stderr)
         return "fault"
 
 
 def _recover(folder: str, env: dict, now: float) -> str:
-    task, status = tasks.read(folder), tasks.status(folder)
+    task, status = salvage.task(folder), tasks.status(folder)
+    if task is None and os.path.isdir(folder) and tasks.supervised(folder):
+        return "alive"
     if task is None:
         tasks.deactivate(folder)
         return "gone"
@@ -63,7 +83,7 @@ def _recover(folder: str, env: dict, now: float) -> str:
 
 def _elsewhere(status: dict) -> bool:
     who = status.get("supervisor")
-    return bool(who) and status["state"] in tasks.SUPERVISED and who.get("machine") != processes.machine()
+    return bool(who) and status["state"] in tasks.SUPERVISED and not processes.here(who)
 
 
 def _start_late(folder: str, task: dict, env: dict, now: float) -> str:

@@ -4,7 +4,7 @@
     <state>/projects/<name>/tasks/<id>/task.json      what was asked; written once, by the dispatch
                                        status.json    how it goes; written by the supervisor that holds the lock
                                        questions/ answers/ notes/    dispatch_hooks.questions
-                                       events.jsonl   what the worker's CLI said, as it came
+                                       events.jsonl   what the worker's CLI said, as it came (the last 32 to 64 MB)
     <state>/active/<name>~<id>                        the active list: a line with the task's folder
     <state>/asking/<name>~<id>                        the tasks that ask, so that nobody looks through all of them
     <runtime>/runs/<name>~<id>/{lock,bell}            held and heard by the supervisor

@@ -73,6 +73,7 @@ class Watcher:
         self.ends: dict[str, tuple[int, int | None]] = {}
         self.host: dict | None = None
         self.leaving = self.rung = False
+        self.fresh = True
         import signal
 
         signal.signal(signal.SIGTERM, self._leave)
@@ -80,7 +81,7 @@ class Watcher:
 
     def _settle_in(self) -> None:
         self.bell = files.bell(hosts.place(self.pid, "bell"))
-        files.write(hosts.place(self.pid, "watching"), f"{os.getpid()}\n")
+        files.write(hosts.place(self.pid, "watching"), f"{os.getpid()}\n{processes.started(os.getpid())}\n")
 
     def _leave(self, *_) -> None:
         self.leaving = True
@@ -96,6 +97,7 @@ class Watcher:
                 text, wait = self.step(time.time())
                 if text:
                     os.write(2, text.encode("utf-8", "replace"))
+                    delivery.handed(self.host, self.token)
                     return WAKE
                 if wait is None:
                     return 0
@@ -111,6 +113,9 @@ class Watcher:
             return "", (ALONE if self.host is None and now - self.begun < ALONE else None)
         if not self._stands() and not self._return(host):
             return "", None
+        if self.fresh:
+            self.fresh = False
+            delivery.take_back_wakes(host)
         delivery.mark(host, hosts.chats_of(host))
         own = self._own_tasks(host)
         self._mind_supervisors(own)
@@ -190,7 +195,8 @@ class Watcher:
         return fresh if any(wakes(event, policy, bool(own)) for event in fresh) else []
 
     def _claim(self, host: dict, now: float) -> str:
-        events = delivery.take(host, f"{delivery.WAKE}{self.pid}-{int(now * 1000)}", now)
+        self.token = f"{delivery.WAKE}{self.pid}-{int(now * 1000)}"
+        events = delivery.take(host, self.token, now)
         if not events:
             return ""
         files.write(hosts.place(self.pid, "woken"), f"{now}\n")

@@ -51,14 +51,21 @@ controls() {
     esac
 }
 
-# Does a watcher run for this host already?
+# Does a watcher run for this host already? The pid of a killed one may be another process's by now: where there is
+# a /proc, its start counts (field 22 of stat; the name in brackets may hold anything).
 watched() {
     [ -f "$host/watching" ] || return 1
-    read -r pid <"$host/watching" || :
+    { read -r pid && read -r began; } <"$host/watching" || :
     case $pid in
     '' | 0* | *[!0-9]*) return 1 ;;
     esac
-    kill -0 "$pid"
+    if [ -r /proc/self/stat ]; then
+        read -r stat <"/proc/$pid/stat" || return 1
+        set -- ${stat##*) }
+        [ "${20}" = "$began" ]
+    else
+        kill -0 "$pid"
+    fi
 } 2>/dev/null
 
 case $1 in

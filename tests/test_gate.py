@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from dispatch_hooks import gate, resources, settings
+from dispatch_hooks import gate, processes, resources, settings
 from dispatch_hooks.paths import Dirs
 
 FOUND = {os.path.realpath(shutil.which(shell) or ""): shell for shell in ("sh", "dash", "bash", "busybox")}
@@ -203,7 +203,7 @@ def test_the_watcher_of_a_turn_needs_tasks(installed, word, stdin):
 
 
 @pytest.mark.parametrize("word", ["watch-session-start", "watch-prompt", "watch-stop"])
-@pytest.mark.parametrize("ended", ["alive", "ended", "", "0", "-1", "nonsense"])
+@pytest.mark.parametrize("ended", ["alive", "ended", "another", "", "0", "-1", "nonsense"])
 def test_one_living_watcher_is_enough(installed, word, ended):
     open(os.path.join(installed.dirs.state, "outstanding"), "w").close()
     (installed.host / "tasks").touch()
@@ -211,7 +211,9 @@ def test_one_living_watcher_is_enough(installed, word, ended):
     if ended == "ended":
         process.kill()
         process.wait()
-    (installed.host / "watching").write_text(str(process.pid) + "\n" if ended in ("alive", "ended") else ended)
+    began = processes.started(process.pid) if ended == "alive" else "1"  # "another" got the pid of a killed one
+    text = f"{process.pid}\n{began}\n" if ended in ("alive", "ended", "another") else ended
+    (installed.host / "watching").write_text(text)
     try:
         assert bool(installed.run(word, event("dispatch"))[1]) == (ended != "alive")
     finally:

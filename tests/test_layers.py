@@ -22,7 +22,7 @@ FLOORS = [
      "queue", "waiting", "forecast",
      "gate", "install", "authority", "plugin", "asking", "worktrees",
      "configfile", "resolve", "catalogue", "listing", "failures", "fallback"},
-    {"supervisor", "recover", "steer", "overview", "doctor"},
+    {"supervisor", "recover", "salvage", "steer", "overview", "doctor"},
     {"host", "watcher"},
     {"view"},
     {"report", "commands", "demo"},

@@ -12,6 +12,8 @@ from dispatch_hooks import authority, config, files, inbox, overview, paths, rec
 from dispatch_hooks.commands import find, task_ids
 from dispatch_hooks.errors import FatalError
 
+DAY = 86400
+
 
 def clean(
     names: list[str] = typer.Argument(None, help="These tasks, whatever their age.", autocompletion=task_ids),
@@ -86,3 +88,6 @@ def forget_delivered(before: float) -> None:
             path = os.path.join(place, name)
             if os.path.getmtime(path) < before:
                 files.remove(path)
+    for chat in inbox.chats():
+        inbox.clear(chat)
+    files.sweep(paths.dirs().state, min(before, time.time() - DAY))

@@ -48,7 +48,7 @@ def _follow(folder: str, path: str, at: int) -> None:
     for _ in watchfiles.watch(os.path.dirname(path), debounce=100, rust_timeout=1000, yield_on_timeout=True):
         running = tasks.supervised(folder)
         with open(path, "rb") as f:
-            f.seek(at)
+            at = f.seek(at if os.fstat(f.fileno()).st_size >= at else 0)  # a new one: the old was put aside
             data = f.read()
         at += len(data)
         typer.echo(data.decode(errors="replace"), nl=False)

@@ -109,7 +109,7 @@ def _minded(folder: str, now: float) -> bool:
     if task is None:
         return False
     just_made = status["state"] == "starting" and now - task["made"] < 5.0
-    elsewhere = (status.get("supervisor") or {}).get("machine", processes.machine()) != processes.machine()
+    elsewhere = bool(status.get("supervisor")) and not processes.here(status["supervisor"])
     return just_made or elsewhere or keep.supervised(folder)
 
 

@@ -60,7 +60,7 @@ def about(host: dict, events: list[dict], now: float) -> dict:
     line = digest.for_model(events).split("\n")[1]
     who = {k: host[k] for k in ("pid", "started", "boot", "machine")}
     chat = {"transcript": host["transcript"], "size": transcript.size(host["transcript"])}
-    return {"host": who, **chat, "text": line, "at": now}
+    return {"host": who, **chat, "text": line, "at": now, "handed": False}
 
 
 def settle(chat: str, host: dict | None, ended: str = "", prompt: str = "") -> None:
@@ -93,6 +93,23 @@ def _on_its_way(token: str, claim: dict) -> bool:
         return False
     fresh = 0 <= time.time() - claim.get("at", 0) < 5.0
     return fresh or transcript.queued(claim["transcript"], claim["text"])
+
+
+def handed(host: dict, token: str) -> None:
+    """Notes that a watcher has given a wake's words away; all that is left for it to do is to end."""
+    for chat in hosts.chats_of(host):
+        inbox.note(chat, token, {"handed": True})
+
+
+def take_back_wakes(host: dict) -> None:
+    """The wakes of a watcher that was killed before it gave their words away. For the host's next watcher, which is
+    the only one: it holds the lock.
+    """
+    for chat in hosts.chats_of(host):
+        for token, claim in inbox.claims(chat):
+            own = token.startswith(WAKE) and (claim.get("host") or {}).get("pid") == host["pid"]
+            if own and claim.get("handed") is False:
+                inbox.give_back(chat, token)
 
 
 def joined(host: dict, prompt: str, token: str) -> list[dict]:

@@ -26,6 +26,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=20, help="kill: how often each point, each way (20)")
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
+    sys.stdout.reconfigure(line_buffering=True)
     if wrong := set(options.what) - set(TORTURES):
         parser.error(f"there is no {', '.join(wrong)}; there are {', '.join(TORTURES)}")
     os.environ["HOME"] = tempfile.mkdtemp(prefix="dh-home-")  # nothing here touches the home of who runs it

@@ -88,6 +88,7 @@ class Chat:
             said = json.loads(line)
             self._lines[said["id"]].put(said)
             if said["id"].startswith("watch") and said.get("code") == WAKE:
+                self._queue("enqueue", content=WRAPPER.format(said["err"]))
                 wakes.put(said["err"])
         for waiting in list(self._lines.values()):
             waiting.put(None)
@@ -159,6 +160,7 @@ class Chat:
             text = self._wakes.get_nowait()
         except queue.Empty:
             return False
+        self._queue("dequeue")
         self.wakes.append((time.time(), text))
         self._turn(WRAPPER.format(text), fault, kill_host, brought=text)
         return True
@@ -190,12 +192,17 @@ class Chat:
             self.watch("watch-stop")
         return self.shown[-1]
 
+    def _queue(self, operation: str, **more: str) -> None:
+        self._append({"type": "queue-operation", "operation": operation, **more})
+
     def _write(self, entry: dict) -> None:
         uid = str(uuid.uuid4())
-        line = {"parentUuid": self.leaf, "uuid": uid, "sessionId": self.session, **entry}
+        self._append({"parentUuid": self.leaf, "uuid": uid, "sessionId": self.session, **entry})
+        self.leaf = uid
+
+    def _append(self, line: dict) -> None:
         with open(self.transcript, "a", encoding="utf-8") as f:
             f.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
-        self.leaf = uid
 
 
 def _script(word: str) -> str:

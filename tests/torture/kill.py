@@ -197,15 +197,21 @@ def trial(point: Point, how: str) -> Result:
 
 
 def _evidence(world: World) -> str:
-    found = [*world.root.glob("state/log.txt"), *world.root.glob("state/projects/*/tasks/*/*.log")]
-    return "\n".join(f"--- {path.name}\n{path.read_text(errors='replace')[-1500:]}" for path in found)
+    wanted = ("log.txt", "projects/*/tasks/*/*.log", "projects/*/tasks/*/*.json", "projects/*/tasks/*/[qan]*/*.json")
+    found = [path for pattern in wanted for path in world.root.glob(f"state/{pattern}")]
+    seen = [f"--- {path.name}\n{path.read_text(errors='replace')[-1500:]}" for path in found]
+    chats = [f"--- chat {chat.session[:8]}\ntold {chat.told}\nshown {chat.shown}" for chat in world.chats]
+    return "\n".join([*seen, *chats, f"--- journal\n{world.journal.read_text()}"])
 
 
 def _told_wrongly(world: World, chat: Chat) -> Iterator[str]:
     """Every event that was delivered was read and answered by the model once, the question and the end of each task."""
     text = "\n".join(chat.told)
     for name in delivered(chat.session):
-        folder = next(f for f in world.folders() if name.startswith(f"{tasks.key(f)}."))
+        folder = next((f for f in world.folders() if name.startswith(f"{tasks.key(f)}.")), None)
+        if folder is None:
+            yield f"{name} is of no task"
+            continue
         kind = name.split(".")[2]
         verb = {"question": "asks the person", "lost": "was lost", "stopped": "stopped early"}.get(kind, kind)
         times = len(re.findall(rf"- {re.escape(name.partition('~')[2].split('.')[0])} {verb}", text))

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -43,7 +44,7 @@ class World:
     def __init__(self) -> None:
         self.root = Path(tempfile.mkdtemp(prefix="dh-torture-")).resolve()
         self.project = self.root / "project"
-        self.project.mkdir()
+        subprocess.run(["git", "init", "-q", str(self.project)], check=True)  # whatever the folders above are
         self.dirs = paths.Dirs(*(str(self.root / name) for name in paths.Dirs._fields))
         for folder in self.dirs:
             os.mkdir(folder, 0o700)

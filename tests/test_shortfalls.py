@@ -1,0 +1,149 @@
+"""Small ways to lose something that were found by looking for them."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from dispatch_hooks import files, hosts, inbox, ledger, overview, plan, processes, recover, tasks
+from dispatch_hooks.commands import clean
+from dispatch_hooks.host import delivery
+from tests.harness.waiting import wait_until
+from tests.product import TICK
+from tests.test_attack import env, settled
+from tests.test_inbox import news, register
+from tests.test_watcher import Host, asked, inside
+
+
+@pytest.fixture
+def host(lab):
+    host = Host(lab)
+    yield host
+    host.end()
+
+
+# who is who
+
+
+def test_a_machine_whose_name_changes_is_the_same_machine(lab, monkeypatch):
+    me = processes.identity(os.getpid())
+
+    class Named:
+        nodename = "another-name"
+
+    monkeypatch.setattr(os, "uname", lambda: Named)
+    known = processes._line("/etc/machine-id")
+    assert processes.alive(me) and (processes.here(me) or not known or processes._container())
+    assert not processes.alive({**me, "started": "0"}) or not known
+
+
+def test_records_with_the_host_name_of_an_earlier_version_are_this_machines():
+    me = {**processes.identity(os.getpid()), "machine": os.uname().nodename}
+    assert processes.here(me) and processes.alive(me)
+    assert not processes.alive({**me, "started": "0"})
+
+
+def test_two_containers_of_one_image_are_two_machines(monkeypatch):
+    monkeypatch.setattr(processes, "_container", lambda: " pid:[4026532001]")
+    one = processes.machine()
+
+    class Named:
+        nodename = "another-name"
+
+    monkeypatch.setattr(os, "uname", lambda: Named)
+    assert processes.machine() != one
+
+
+# records that cannot be read
+
+
+@pytest.mark.parametrize("batch", ["kept", "gone"])
+def test_a_task_whose_record_is_torn_is_told_of_and_stays_on_the_list(lab, batch):
+    lab.script("sleepy", "sleep 300")
+    (folder,) = lab.dispatch("sleepy")
+    pid = lab.wait(folder, "running")["supervisor"]["pid"]
+    os.kill(pid, 9)
+    wait_until(lambda: not tasks.supervised(folder))
+    Path(folder, "task.json").write_text('{"id": "sle')
+    if batch == "gone":
+        for path in Path(os.environ["DISPATCH_HOOKS_DIRS"].split("\n")[1]).glob("batches/done/*"):
+            path.unlink()
+    recover.recover(env())
+    assert settled(folder, "lost")
+    row = overview.row(folder)
+    assert (row["state"], row["id"]) == ("lost", os.path.basename(folder))
+    assert Path(folder, "task.json.unreadable").exists()
+    chat = lab.chat if batch == "kept" else "none"
+    assert [event["kind"] for event in inbox.pending(chat)] == ["lost"]
+    assert [e["kind"] for e in delivery.take(register(lab), "p1", time.time())] == ["lost"]
+
+
+# notes in a plan
+
+
+def test_a_tick_and_a_note_at_the_same_moment_are_both_kept(lab):
+    lab.script("good", TICK)
+    (folder,) = lab.dispatch("good")
+    task = tasks.read(folder)
+    lab.wait(folder, "finished")
+    book = ledger.Ledger(folder, task, tasks.status(folder))
+    place = Path(lab.project, tasks.place(task), "plan.md")
+    read = place.read_text()
+    assert book.note("be quick\nand short")
+    assert "> Note from the person: be quick\n> and short" in place.read_text()
+    place.write_text(read + "- [x] what a worker ticked meanwhile\n")  # from what it had read before
+    book._mind_notes()
+    assert "> Note from the person: be quick" in place.read_text()
+    assert "ticked meanwhile" in place.read_text()
+    assert plan.count(plan.read(place.read_text())) == (1, 1)
+
+
+# what grows
+
+
+def test_the_record_of_what_a_cli_said_is_bounded(lab, monkeypatch):
+    monkeypatch.setattr(ledger, "JOURNAL", 1000)
+    lab.script("good", TICK)
+    (folder,) = lab.dispatch("good")
+    lab.wait(folder, "finished")
+    book = ledger.Ledger(folder, tasks.read(folder), tasks.status(folder))
+    for n in range(100):
+        book.journal([b"line %d " % n + b"x" * 100])
+    kept = Path(folder, "events.1.jsonl").read_bytes() + Path(folder, "events.jsonl").read_bytes()
+    assert len(kept) < 2500 and b"line 99 " in kept
+
+
+def test_clean_leaves_no_empty_inbox_and_no_old_temporary_file(lab):
+    host = register(lab)
+    inbox.post(news(lab))
+    delivery.take(host, "p1", time.time())
+    delivery.settle(lab.chat, host, ended="p1")
+    stale, fresh = Path(inbox.top(), ".x.json.17.1"), Path(inbox.top(), ".y.json.17.2")
+    for path in (stale, fresh):
+        path.touch()
+    os.utime(stale, (0, 0))
+    clean.forget_delivered(time.time() - 86400)
+    assert os.path.isdir(inbox.folder(lab.chat)) and not stale.exists() and fresh.exists()
+    clean.forget_delivered(time.time() + 1)
+    assert not os.path.isdir(inbox.folder(lab.chat))
+    assert inbox.post(news(lab))
+
+
+# a watcher killed in the middle of a wake
+
+
+def test_a_wake_that_a_killed_watcher_never_gave_away_wakes_again_and_one_that_it_gave_does_not(lab, host):
+    inbox.post(asked(lab))
+    killed = inside(host)
+    assert killed.step(time.time())[0]
+    os.close(killed.lock)
+    again = inside(host)
+    assert "which 1?" in again.step(time.time() + 20)[0]
+    delivery.handed(again.host, again.token)
+    os.close(again.lock)
+    assert inside(host).step(time.time() + 40)[0] == ""
+    assert len(files.names(os.path.join(inbox.folder(lab.chat), "claimed"))) == 1
+    assert json.loads(Path(inbox.folder(lab.chat), "claimed", again.token, ".claim").read_text())["handed"] is True
+    assert hosts.live()
