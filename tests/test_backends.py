@@ -17,6 +17,7 @@ RUN = {
 
 SETTINGS = {
     "claude": {},
+    "codex": {},
     "mycli": {"command": ["mycli", "--model", "{model}"]},
 }
 """Every way of speaking, as a person's config names it."""

@@ -90,7 +90,7 @@ def message(line: bytes) -> dict:
     return found if isinstance(found, dict) else {}
 
 
-MODULES = {"claude": "claude"}
+MODULES = {"claude": "claude", "codex": "codex"}
 """The built-in backends that speak in a way of their own; the others speak ACP."""
 
 

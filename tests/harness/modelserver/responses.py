@@ -1,6 +1,7 @@
 """OpenAI's Responses API, as codex speaks it: always a stream.
 
-A tool of type "custom" takes one text instead of JSON: of `tool("exec", code="…")` the values are that text.
+A tool of type "custom" takes one text instead of JSON: of `tool("exec", code="…")` the values are that text. Tools may
+come in namespaces, and among the input.
 """
 
 import json
@@ -22,7 +23,7 @@ def takes(path: str) -> bool:
 def request(path: str, body: dict, headers: dict[str, str]) -> Request:
     given = body.get("input", [])
     items = [{"type": "message", "role": "user", "content": given}] if isinstance(given, str) else given
-    tools = [tool.get("name") or tool.get("type", "") for tool in body.get("tools") or []]
+    tools = list(_tools(body))
     return Request(
         body,
         headers,
@@ -34,6 +35,17 @@ def request(path: str, body: dict, headers: dict[str, str]) -> Request:
         stream=bool(body.get("stream")),
         side=None if tools else "helper",
     )
+
+
+def _tools(body: dict) -> dict[str, dict]:
+    """The tools by name, wherever they stand; each with its "namespace", if it has one."""
+    more = [item["tools"] for item in body.get("input") or [] if isinstance(item, dict) and "tools" in item]
+    found = {}
+    for tool in sum(more, list(body.get("tools") or [])):
+        for inner in tool.get("tools") or [tool]:
+            space = {"namespace": tool["name"]} if inner is not tool else {}
+            found[inner.get("name") or inner["type"]] = {**inner, **space}
+    return found
 
 
 def _message(item: dict) -> dict | None:
@@ -81,15 +93,13 @@ def _item(name: str, request: Request, block: dict) -> dict:
     if block["type"] == "text":
         content = [{"type": "output_text", "text": block["text"], "annotations": []}]
         return {"type": "message", "role": "assistant", "id": f"msg_{name}", "status": "completed", "content": content}
+    known = _tools(request.raw).get(block["name"], {})
     call = {"call_id": f"call_{name}", "name": block["name"], "status": "completed"}
-    if block["name"] in _custom_tools(request):
+    call |= {"namespace": known["namespace"]} if "namespace" in known else {}
+    if known.get("type") == "custom":
         words = "".join(map(str, block["input"].values()))
         return {"type": "custom_tool_call", "id": f"ctc_{name}", "input": words, **call}
     return {"type": "function_call", "id": f"fc_{name}", "arguments": json.dumps(block["input"]), **call}
-
-
-def _custom_tools(request: Request) -> set[str]:
-    return {tool["name"] for tool in request.raw.get("tools") or [] if tool.get("type") == "custom"}
 
 
 def error(said: Error) -> dict:
