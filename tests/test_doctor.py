@@ -135,6 +135,7 @@ def test_two_installs_are_well_and_said(world):
 
 def test_local_settings_of_the_repository_count_in_its_subfolders(world):
     (world.project / ".git").mkdir()
+    (world.project / ".git/HEAD").touch()
     world.install("local")
     (world.project / "sub").mkdir()
     world.cwd = world.project / "sub"
