@@ -81,6 +81,7 @@ def _fact(event: dict) -> str:
     said = f": {quoted(event['text'])}" if event.get("text") else ""
     more = f" {event['path']}" if event.get("path") else ""
     more += f"; branch {event['branch']}: {tame(clean(event['work'], QUOTED))}" if event.get("branch") else ""
+    more += f"; on the same files: {', '.join(event['shares'][:3])}" if event.get("shares") else ""
     return f"{event['task']} {VERBS.get(kind, kind)} ({figures(event)}){said}{more}"
 
 
@@ -120,6 +121,8 @@ def _told(event: dict) -> list[str]:
     if event.get("branch"):
         ways = " | ".join(f"{verb} {event['task']}" for verb in ("diff", "merge", "discard"))
         more.append(f"  {event['branch']}: {clean(event['work'], QUOTED)}  ({ways})")
+    if event.get("shares"):
+        more.append(f"  on the same files, still at work: {', '.join(event['shares'][:5])}")
     return [f"{event['task']} {VERBS.get(kind, kind)} ({figures(event)}){said}", *more]
 
 

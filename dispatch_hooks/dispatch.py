@@ -26,6 +26,7 @@ from dispatch_hooks import (
     transcript,
     worktrees,
 )
+from dispatch_hooks.worktrees import sharing
 
 LATER = {
     "after": "waiting for another task is not there yet; dispatch it when that one is done",
@@ -227,7 +228,7 @@ def words(result: dict) -> str:
         lines += _listed("Already dispatched, still the same:", result["again"], {})
     for item in result["refused"]:
         lines.append(f"Not dispatched: {item['title']}: {_sentence(item['why'])}")
-    return "\n".join([*lines, *result["learned"]])
+    return "\n".join([*lines, *sharing.words(result["started"]), *result["learned"]])
 
 
 def _sentence(text: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from dispatch_hooks import check, inputs, outcome, tasks, worker, worktrees
+from dispatch_hooks.worktrees import sharing
 
 
 def close(run, now: float) -> None:
@@ -18,6 +19,8 @@ def close(run, now: float) -> None:
     except Exception as error:
         run.own_fault(error)
         state, why = outcome.judge(run.end, [])
+    worktrees.tidy(run.task, run.status, state)
+    sharing.end(run.task, run.status)
     run.status.update(state=state, why=why, ended=now, worker=None)
     run.ledger.end(lambda: _close_questions(run), run.ledger.write, lambda: _announce(run), lambda: _leave(run))
 

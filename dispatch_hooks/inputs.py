@@ -91,6 +91,7 @@ def end_cancelled(folder: str, status: dict, now: float) -> None:
         worker.leave_none(worker.mark(folder, status["run"]))
         close(folder, status, "cancelled", now)
         worktrees.settle(tasks.read(folder), status, "cancelled")
+        worktrees.tidy(tasks.read(folder), status, "cancelled")
         status.update(state="cancelled", why="", ended=now, worker=None)
         tasks.set_status(folder, status)
     forget_cancel(folder)

@@ -60,6 +60,7 @@ def ended_event(folder: str, task: dict, status: dict) -> dict:
         "cost_usd": status.get("cost_usd"),
         "seconds": round(status["ended"] - status["started"]) if status.get("started") else None,
         **worktrees.told(status),
+        **({"shares": status["shares"]} if status.get("shares") else {}),
     }
 
 

@@ -6,6 +6,7 @@ import os
 import time
 
 from dispatch_hooks import digest, files, plan, questions, queue, salvage, tasks, worktrees
+from dispatch_hooks.worktrees import sharing
 
 ORDER = (
     "asks", "failed", "lost", "stopped", "running", "starting", "waiting", "parked", "finished", "checked", "cancelled",
@@ -34,6 +35,7 @@ def row(folder: str) -> dict | None:
         "project": task["project"],
         "folder": os.path.join(task["project"], tasks.place(task)),
         **worktrees.row(task, status),
+        "shares": sharing.beside(task) if status["state"] in tasks.RUNNING else [],
         "ticked": ticked,
         "items": items,
         "made": task["made"],
@@ -127,7 +129,9 @@ def _more(r: dict) -> str:
     if r["questions"]:
         return f" {digest.clean(r['questions'][0]['text'], 120)}"
     said = r["last"] if r["state"] == "running" else r["why"] or r["summary"]
-    return f" {digest.clean(said, 100)}" if said else ""
+    said = digest.clean(said, 100)
+    shared = f"on the same files as {', '.join(r['shares'][:3])}" if r["shares"] else ""
+    return "".join(f" {part}" for part in (said, f"[{shared}]" if shared else "") if part)
 
 
 def project_text(project: str) -> str:

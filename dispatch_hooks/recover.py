@@ -107,6 +107,7 @@ def _bury(folder: str, task: dict, status: dict, now: float) -> str:
         status.update(state="lost", why="its supervisor was killed", ended=now, ticked=ticked, items=total)
         status.update(output=output, worker=None)
         worktrees.settle(task, status, "lost")
+        worktrees.tidy(task, status, "lost")
         tasks.set_status(folder, status)
     if worktrees.go_on(task, status):
         tasks.set_status(folder, status)

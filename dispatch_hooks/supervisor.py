@@ -38,6 +38,7 @@ from dispatch_hooks import (
 )
 from dispatch_hooks.errors import FatalError
 from dispatch_hooks.ledger import Ledger, earlier
+from dispatch_hooks.worktrees import sharing
 
 GRACE = 5.0
 """Seconds between asking a worker to end and making it."""
@@ -194,6 +195,7 @@ class Run:
             who=self.task["alias"] or self.task["model"] or self.task["backend"],
         )
         inputs.take(self.status, self.said)
+        sharing.begin(self.task, self.status)
         self.ledger.save()
         self.ledger.log(f"run {self.status['run']} started")
 

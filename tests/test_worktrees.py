@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from dispatch_hooks import recover, steer, tasks, worktrees
+from dispatch_hooks import digest, dispatch, overview, recover, steer, tasks, worktrees
 from dispatch_hooks.errors import FatalError
-from dispatch_hooks.worktrees import finishing, merging
+from dispatch_hooks.worktrees import finishing, merging, sharing
 from tests.harness.waiting import wait_until
 from tests.product import TICK
 
@@ -340,3 +340,46 @@ def test_an_empty_git_folder_makes_no_project(tmp_path):
     assert tasks.project_of(str(inner)) == str(inner)
     git(tmp_path, "init", "--quiet")
     assert tasks.project_of(str(inner)) == str(tmp_path)
+
+
+# without worktrees
+
+
+def test_two_workers_on_the_same_files_are_allowed_and_told_of_once(repo):
+    wait = 'while [ ! -e "$folder/go" ]; do sleep 0.05; done'
+    repo.script("first", f"{wait}; {TICK}")
+    repo.script("second", f"{wait}; {TICK}")
+    one, two = repo.dispatch("first", "second")
+    line = 'first-1-1, second-1-2 work on the same files; "in a worktree" gives a task its own.'
+    assert line in dispatch.words(repo.result)
+    repo.wait(one, "running")
+    repo.wait(two, "running")
+    assert [overview.row(folder)["shares"] for folder in (one, two)] == [["second-1-2"], ["first-1-1"]]
+    assert "[on the same files as second-1-2]" in overview.project_text(str(repo.project))
+    for folder in (one, two):
+        (repo.project / ".dispatch/tasks" / os.path.basename(folder) / "go").touch()
+        repo.wait(folder, "finished")
+    assert [event.get("shares") for event in repo.pending()] == [["second-1-2"], None]
+    assert "on the same files: second-1-2" in digest.for_model(repo.pending())
+
+
+def test_worktrees_read_only_tasks_and_other_folders_share_nothing(repo):
+    (repo.project / "docs").mkdir()
+    repo.script("slow", "sleep 300")
+    folders = [repo.dispatch("slow", **fields)[0] for fields in (
+        {"worktree": True}, {"read_only": True}, {"directory": "docs"}, {"directory": ".git"},
+    )]  # fmt: skip
+    assert [sharing.beside(tasks.read(folder)) for folder in folders] == [[], [], [], []]
+    (whole,) = repo.dispatch("slow")
+    assert sharing.beside(tasks.read(whole)) == ["slow-3-1", "slow-4-1"]
+
+
+def test_the_config_may_give_every_task_that_changes_files_a_worktree(repo):
+    settings('[worktree]\nuse = "always"\n')
+    folder = dispatched(repo, "good", f"pwd > $folder/where; {TICK}", worktree=None)
+    repo.wait(folder, "finished")
+    where = (repo.project / ".dispatch/tasks/good-1-1/where").read_text().strip()
+    assert where == str(repo.project / ".dispatch/worktrees/good-1-1")
+    repo.script("looker", TICK)
+    (looker,) = repo.dispatch("looker", read_only=True)
+    assert tasks.read(looker)["worktree"] is None

@@ -53,8 +53,12 @@ def tokens(count: int) -> str:
 def now(r: dict) -> str:
     """What a task does or came to, in one line; what it asks is in its questions."""
     said = r["last"] if r["state"] in ("running", "asks") else r["why"] or r["summary"]
-    parts = [digest.clean(said, 300), f"branch {r['branch']}" if r["branch"] else "", ago(r)]
+    parts = [digest.clean(said, 300), f"branch {r['branch']}" if r["branch"] else "", shares(r), ago(r)]
     return " · ".join(part for part in parts if part)
+
+
+def shares(r: dict) -> str:
+    return f"on the same files as {', '.join(r['shares'][:3])}" if r["shares"] else ""
 
 
 def ago(r: dict) -> str:

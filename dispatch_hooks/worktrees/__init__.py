@@ -37,11 +37,19 @@ def prepare(run) -> None:
 
 
 def settle(task: dict, status: dict, state: str) -> None:
-    """Keeps the work of a run that is over; it never raises."""
+    """Brings the work of a run that is over onto its branch; it never raises."""
     if status.get("worktree"):
         from dispatch_hooks.worktrees import keeping
 
         keeping.settle(task, status, state)
+
+
+def tidy(task: dict, status: dict, state: str) -> None:
+    """Leaves nothing of a worktree that holds nothing; it never raises."""
+    if status.get("worktree"):
+        from dispatch_hooks.worktrees import keeping
+
+        keeping.tidy(task, status, state)
 
 
 def go_on(task: dict, status: dict) -> bool:

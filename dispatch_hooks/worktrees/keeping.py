@@ -13,21 +13,28 @@ NAME, MAIL = "dispatch-hooks", "dispatch-hooks@localhost"
 
 
 def settle(task: dict, status: dict, state: str) -> None:
-    """Commits what a run left, counts, and clears away what holds nothing. For a run none of whose processes is left.
+    """Commits what a run left, and counts. For a run none of whose processes is left.
 
-    Never raises: what went wrong is the record's `trouble`, and then nothing is cleared away.
+    Like tidy, it never raises: what went wrong is the record's `trouble`, and then nothing is cleared away.
     """
-    record = status.get("worktree")
-    if not record or record["state"] not in ("making", "open"):
-        return
+    record = status["worktree"]
+    if record["state"] == "open":
+        words = f"Left uncommitted by task {task['id']} (run {status['run']}, {state})"
+        _try(record, lambda: keep(task, record, words))
+
+
+def tidy(task: dict, status: dict, state: str) -> None:
+    """Clears away what holds nothing, and the checkout of a task that was cancelled: its branch has the work."""
+    record = status["worktree"]
+    if record["state"] == "making":
+        _try(record, lambda: erase(task, record))
+    elif record["state"] == "open" and not record["trouble"] and (not record["commits"] or state == "cancelled"):
+        _try(record, lambda: clear_away(task, record))
+
+
+def _try(record: dict, act) -> None:
     try:
-        if record["state"] == "making":
-            erase(task, record)
-            record["state"] = "empty"
-            return
-        keep(task, record, f"Left uncommitted by task {task['id']} (run {status['run']}, {state})")
-        if not record["trouble"] and (not record["commits"] or state == "cancelled"):
-            clear_away(task, record)
+        act()
     except (FatalError, OSError) as error:
         record["trouble"] = str(error)
 
@@ -132,6 +139,7 @@ def erase(task: dict, record: dict) -> None:
     """Removes a worktree that was half made: its folder, its branch if nothing was added to it."""
     erase_checkout(task, record)
     project_git(task).run("update-ref", "-d", f"refs/heads/{record['branch']}", record["base"])
+    record["state"] = "empty"
 
 
 def erase_checkout(task: dict, record: dict) -> None:
