@@ -13,7 +13,9 @@ import sys
 import time
 
 WAIT = 540
-"""Seconds after which it gives the shell back: the shortest hard limit of a worker CLI is ten minutes."""
+"""Seconds after which it gives the shell back: most worker CLIs let a command run for ten minutes. The environment
+of a worker whose CLI does not has DISPATCH_HOOKS_ASK_WAIT.
+"""
 
 HEARTBEAT = 20
 """Seconds between lines that show the worker's CLI that it is alive."""
@@ -31,13 +33,13 @@ def main(words: list[str], env: dict) -> int:
         raise FatalError(f'ask: {error}; for example: dispatch-hooks ask "Which one?" --option A --option B') from error
     options = [value for name, value in given if name in ("-o", "--option")]
     named = dict(given)
-    wait = named.get("--wait", str(WAIT))
-    if not wait.isdecimal():
+    wait = named.get("--wait")
+    if wait is not None and not wait.isdecimal():
         raise FatalError(f"ask: --wait takes seconds, not {wait!r}; for example: dispatch-hooks ask --wait 60 …")
-    return ask(" ".join(rest), options, named.get("--again", ""), int(wait), env)
+    return ask(" ".join(rest), options, named.get("--again", ""), None if wait is None else int(wait), env)
 
 
-def ask(question: str, options: list[str], again: str, wait: int, env: dict) -> int:
+def ask(question: str, options: list[str], again: str, wait: int | None, env: dict) -> int:
     from dispatch_hooks.errors import FatalError
 
     folder = env.get("DISPATCH_HOOKS_FOLDER", "")
@@ -49,7 +51,7 @@ def ask(question: str, options: list[str], again: str, wait: int, env: dict) -> 
     number = again.zfill(3) if again else _write(ipc, question, options)
     if not os.path.exists(os.path.join(ipc, f"{number}.question")):
         raise FatalError(f"there is no question {number} to wait for; ask it first")
-    return _wait(ipc, number, wait)
+    return _wait(ipc, number, int(env.get("DISPATCH_HOOKS_ASK_WAIT") or WAIT) if wait is None else wait)
 
 
 def _write(ipc: str, question: str, options: list[str]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from dispatch_hooks import briefing, outcome, plan, questions
+from dispatch_hooks import backends, briefing, outcome, plan, questions
 from dispatch_hooks.channel import OPEN, Channel
 from dispatch_hooks.ledger import Ledger
 
@@ -128,5 +128,5 @@ class Asks:
 def _words(question: dict, text: str) -> str:
     if question["kind"] == "permission":
         granted, why = questions.allowed(text)
-        return "" if granted else why or "The person said no."
+        return "" if granted else why or backends.SAID_NO
     return questions.choice(text, question["options"])

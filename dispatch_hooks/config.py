@@ -29,7 +29,10 @@ DEFAULTS = {
 }
 """Every key with its default; dispatch_hooks.models.Config says what each means and holds them to types."""
 
-CLI = {"claude": "claude"}
+CLI = {
+    "claude": "claude", "codex": "codex", "gemini": "gemini", "opencode": "opencode", "qwen": "qwen",
+    "copilot": "copilot", "cursor": "agent",
+}  # fmt: skip
 """The program of each built-in backend."""
 
 
@@ -85,8 +88,13 @@ LEAST = {"max_parallel": 1, "max_waiting": 0, "ask_seconds": 0, "keep_days": 0, 
 ENTRIES = {
     "models": {"backend": str, "name": str, "fallback": str},
     "aliases": {"model": str, "prompt": str, "fallback": str},
-    "backends": {"command": list, "program": str, "max_parallel": int},
+    "backends": {
+        **{"command": list, "program": str, "protocol": str, "resume": list, "fields": dict},
+        "max_parallel": int,
+    },
 }
+FIELDS = ("text", "session", "cost", "tokens", "error")
+"""What can be found in the lines of a command that prints JSON."""
 
 
 def _wrong(found: dict) -> str:
@@ -123,9 +131,18 @@ def _wrong_entry(key: str, name: str, entry: object) -> str:
     if entry.get("permissions", "ask") not in OWN_PERMISSIONS:
         return f"{key}.{name}.permissions should be one of {', '.join(OWN_PERMISSIONS)}, it is {entry['permissions']!r}"
     for inner, kind in ENTRIES[key].items():
-        value = entry.get(inner, 1 if kind is int else kind(" "))
+        value = entry.get(inner, {list: [" "], int: 1}.get(kind, kind()))
         if not isinstance(value, kind) or (kind is list and not (value and _strings(value))):
             return f"{key}.{name}.{inner} should be a {kind.__name__}, it is {value!r}"
+    return _wrong_backend(name, entry) if key == "backends" else ""
+
+
+def _wrong_backend(name: str, entry: dict) -> str:
+    if entry.get("protocol", "acp") not in ("acp", "command"):
+        return f"backends.{name}.protocol should be acp or command, it is {entry['protocol']!r}"
+    for field, path in entry.get("fields", {}).items():
+        if field not in FIELDS or not isinstance(path, str):
+            return f"backends.{name}.fields.{field} should be one of {', '.join(FIELDS)} and a path like result.text"
     return ""
 
 

@@ -32,7 +32,7 @@ def begin(folder: str, task: dict, status: dict, said: dict, resumes: bool) -> d
         new_session(status, None)
     place = os.path.join(task["project"], tasks.place(task))
     anew = _from_the_start(folder, task, status, place) + worktrees.briefing(task, status)
-    known = {"n": status["run"], "folder": place, "own": folder, "since": tasks.status(folder).get("ended")}
+    known = {"n": status["run"], "folder": place, "since": tasks.status(folder).get("ended")}
     news = worktrees.since(task, status) + briefing.news(**said)
     told = {"prompt": news if resume else anew, "anew": anew, "git": worktrees.git_dirs(task, status)}
     return {**known, **told, "session": status["session"], "resume": resume, "spent": _spent(status)}

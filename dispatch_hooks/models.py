@@ -78,14 +78,31 @@ class Alias(Ours):
     fallback: str = Field(ABSENT, description=AFTER)
 
 
+class Fields(Ours):
+    """Where the lines of JSON that a command prints tell what: paths like result.text or message.content.0.text."""
+
+    text: str = Field(ABSENT, description="A message of the model's.")
+    session: str = Field(ABSENT, description="The session, for resume.")
+    cost: str = Field(ABSENT, description="Dollars that the session has cost so far.")
+    tokens: str = Field(ABSENT, description="Tokens that this run has used so far.")
+    error: str = Field(ABSENT, description="A line that has it ends the task as failed, unless it is null or false.")
+
+
 class Backend(Ours):
     command: list[str] = Field(
         ABSENT,
         min_length=1,
         description="The CLI and its arguments. {prompt}, {model} and {folder} are filled in; without {prompt} it is "
-        "written to standard input.",
+        "written to standard input. An agent that speaks acp is told the prompt by the protocol.",
     )
-    program: str = Field(ABSENT, min_length=1, description="Only for claude: the program to run, by name or path.")
+    protocol: Literal["acp", "command"] = Field(
+        ABSENT, description="acp: it speaks the Agent Client Protocol. command: it takes a prompt and ends."
+    )
+    program: str = Field(ABSENT, min_length=1, description="Another program than the usual, by name or path.")
+    resume: list[str] = Field(
+        ABSENT, min_length=1, description="The arguments with which it goes on in its {session}, if it can."
+    )
+    fields: Fields = Field(ABSENT, description="Where its output, JSON, an object a line, tells what.")
     permissions: Permissions = Field(ABSENT, description=OWN)
     max_parallel: int = Field(ABSENT, ge=1, le=64, description="How many of its tasks may run at the same time.")
 

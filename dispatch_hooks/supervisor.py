@@ -160,6 +160,7 @@ class Run:
         self.asks = asks.Asks(self.ledger, self.talk, self._send, self.said["answers"])
         drop = [*self.config["env"].get("drop", []), *worktrees.foreign(self.task)]
         self.env = worker.environment(self.task, self.mark, self.place, self.talk.env, drop)
+        self._hold(self.talk.not_before)
         self.worker = worker.Worker(self.talk.argv, self.env, self.cwd(), os.path.join(self.folder, "stderr.txt"))
         self.worker.send(self.talk.stdin)
         if self.talk.stdin is None or self.talk.ends_by_itself:
@@ -172,9 +173,16 @@ class Run:
         self.place = begun["folder"]
         talk = backend.talk(self.task, {**begun, "cwd": self.cwd()}, self.config)
         self.status["session"] = talk.session
-        for path, text in talk.files.items():
-            files.write(path, text)
         return talk
+
+    def _hold(self, until: float) -> None:
+        """Waits where a CLI would lose its session if it were started at once."""
+        if time.time() < until:
+            self.status.update(supervisor=processes.identity(os.getpid()), last="waits for its CLI's session to settle")
+            self.ledger.save()
+        while (left := until - time.time()) > 0 and not self.unwanted():
+            select.select([self.bell], [], [], min(left, TICK))
+            files.drain(self.bell)
 
     def unwanted(self) -> bool:
         return self.told_to_end or inputs.cancelled(self.folder)

@@ -132,7 +132,7 @@ def test_the_grammar_gets_all_names(source):
     assert words == {
         "models": ["fast"],
         "aliases": ["reviewer"],
-        "backends": ["claude", "my"],
+        "backends": sorted([*config.CLI, "my"]),
         "tasks": ["a-task"],
         "default": "fast",
     }

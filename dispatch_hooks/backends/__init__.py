@@ -27,7 +27,7 @@ if TYPE_CHECKING:
             """The conversation of one run.
 
             run: {"n","prompt","session" (of the run before, or None),"resume": bool,"folder" (the task's in the
-            project),"own" (the task's on the trusted side),"cwd","spent" (what this session is known to have used,
+            project),"cwd","spent" (what this session is known to have used,
             see usage),"anew" (the prompt for a worker whose session turns out to be gone),"since" (when the last run
             ended, or None),"git" (folders outside of cwd that a commit writes in)}
             """
@@ -59,8 +59,6 @@ class Talk:
         """What to write first; None: nothing, and its stdin is closed at once."""
         self.session: str | None = None
         """The session's id as far as it is known before the CLI tells."""
-        self.files: dict[str, str] = {}
-        """Path and text of what must be there before it starts."""
 
     def read(self, line: bytes) -> list[dict]:
         """The events of one line of output; none for one that says nothing or is no message. It never raises."""
@@ -90,14 +88,19 @@ def message(line: bytes) -> dict:
     return found if isinstance(found, dict) else {}
 
 
-MODULES = {"claude": "claude", "codex": "codex"}
-"""The built-in backends that speak in a way of their own; the others speak ACP."""
+SAID_NO = "The person said no."
+"""What a permission's answer says where the person gave no reason."""
+
+ACP = ("opencode", "gemini", "qwen", "copilot", "cursor")
+
+WAYS = {"claude": "claude", "codex": "codex", **dict.fromkeys(ACP, "acp")}
+"""The module of each built-in backend."""
 
 
 def get(name: str, config: dict):
     """The Backend of a name: what the person's config says of it, else what we know of it."""
     own = config["backends"].get(name, {})
-    way = own.get("protocol") or ("command" if own.get("command") else MODULES.get(name, "command"))
+    way = own.get("protocol") or ("command" if own.get("command") else WAYS.get(name, "command"))
     return importlib.import_module(f"dispatch_hooks.backends.{way}")
 
 

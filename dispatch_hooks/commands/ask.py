@@ -13,7 +13,7 @@ def ask(
     question: str = typer.Argument("", help="The question, as the person should read it."),
     option: list[str] = typer.Option([], "--option", "-o", help="An answer to choose from; repeat it."),
     again: str = typer.Option("", help="Go on waiting for the question of this number."),
-    wait: int = typer.Option(asking.WAIT, help="Seconds to wait before giving the shell back."),
+    wait: int = typer.Option(None, help="Seconds to wait before giving the shell back; else what its CLI bears."),
 ) -> None:
     """Ask the person a question from inside a worker, and print the answer.
 

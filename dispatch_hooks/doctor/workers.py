@@ -58,15 +58,18 @@ def programs(ground: Ground) -> list[Finding]:
     say = partial(Finding, "worker CLIs")
     found = settings.load()
     usual = resolve.meaning(found["default"], found)[0].get("backend")
-    findings = []
+    wanted = {usual, "claude", *found["backends"], *(model.get("backend") for model in found["models"].values())}
+    findings, absent = [], []
     for name in dict.fromkeys([*settings.CLI, *found["backends"]]):
         program, where = located(name, found, ground)
         if where:
             findings.append(say("ok", f"{name}: {where}"))
-        elif program:
+        elif program and name in wanted:
             state, use = ("fail", "the default") if name == usual else ("warn", "tasks that name it cannot start")
             findings.append(say(state, f"{name} ({use}): {program} is not on PATH", _get(name)))
-    return findings
+        elif program:
+            absent.append(name)
+    return findings + ([say("ok", f"not here, and nothing names them: {', '.join(absent)}")] if absent else [])
 
 
 def located(name: str, found: dict, ground: Ground) -> tuple[str, str | None]:
@@ -74,8 +77,20 @@ def located(name: str, found: dict, ground: Ground) -> tuple[str, str | None]:
     return resolve.program(name, found, ground.env.get("PATH", os.defpath))
 
 
+PACKAGES = {
+    "claude": "@anthropic-ai/claude-code",
+    "codex": "@openai/codex",
+    "gemini": "@google/gemini-cli",
+    "opencode": "opencode-ai",
+    "qwen": "@qwen-code/qwen-code",
+    "copilot": "@github/copilot",
+}
+
+
 def _get(name: str) -> str:
-    return "npm install -g @anthropic-ai/claude-code" if name == "claude" else "dispatch-hooks config show"
+    if name == "cursor":
+        return "curl https://cursor.com/install -fsS | bash"
+    return f"npm install -g {PACKAGES[name]}" if name in PACKAGES else "dispatch-hooks config show"
 
 
 def login(ground: Ground) -> list[Finding]:

@@ -87,7 +87,8 @@ def _gemini(sandbox: Sandbox) -> dict[str, str]:
     settings = {
         "security": {"auth": {"selectedType": "gemini-api-key"}},  # it asks, where only the key is given
         "privacy": {"usageStatisticsEnabled": False},
-        "general": {"enableAutoUpdate": False},
+        # it takes a session that was resumed for a duplicate, and removes all of it at its second start
+        "general": {"enableAutoUpdate": False, "sessionRetention": {"enabled": False}},
     }
     _write(sandbox.home / ".gemini/settings.json", json.dumps(settings))
     return {"GEMINI_API_KEY": KEY, "GOOGLE_GEMINI_BASE_URL": sandbox.url}
@@ -106,6 +107,7 @@ def _opencode(sandbox: Sandbox) -> dict[str, str]:
 
 
 def _qwen(sandbox: Sandbox) -> dict[str, str]:
+    _write(sandbox.home / ".qwen/settings.json", json.dumps({"security": {"auth": {"selectedType": "openai"}}}))
     return {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": f"{sandbox.url}/v1", "OPENAI_MODEL": "fake-model"}
 
 

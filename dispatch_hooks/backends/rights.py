@@ -1,0 +1,60 @@
+"""What an agent may do unasked, where its protocol asks us before everything: the person's level decides, not the CLI.
+
+ask     edit files in its directory; the rest is asked
+auto    commands and the web, too
+bypass  anything
+read-only, at any level: its own task folder is all that it may change, and commands are asked
+
+Its task folder and `dispatch-hooks ask` are always open to it: without them there is no plan and no question. What
+git and agents run by themselves (.git, .claude, …) is no ordinary file of a directory: changing it is asked.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+ALLOW, ASK = "allow", "ask"
+
+EDITING = ("edit", "delete", "move")
+LOOKING = ("read", "search", "think")
+
+GUARDED = {".git", ".claude", ".codex", ".gemini", ".opencode", ".qwen", ".copilot", ".cursor", ".vscode"}
+
+WORD = r"""(?: [\w./:=,@%+-] | '[^']*' | "(?: [^"\\`$] | \\[\s\S] | \$(?![({\['"]) )*" )+"""
+"""A word of a shell command in which nothing is run: plain, or in quotes without a substitution."""
+
+OWN = re.compile(rf"dispatch-hooks\ ask (?: \ + {WORD} )+ \ *", re.VERBOSE)
+
+
+def decide(call: dict, task: dict, folder: str, cwd: str) -> str:
+    """ALLOW or ASK. call: {"kind", "paths", "command"}; folder: the task's, in the project."""
+    level = "ask" if task["read_only"] else task["permissions"]
+    kind, paths = call["kind"], call["paths"]
+    if level == "bypass" or (kind == "execute" and own(call["command"])):
+        return ALLOW
+    if kind in EDITING:
+        return ALLOW if paths and all(_may_edit(path, task, folder, cwd) for path in paths) else ASK
+    if kind in LOOKING and (level == "auto" or all(_inside(path, cwd) for path in paths)):
+        return ALLOW
+    return ALLOW if level == "auto" and kind in ("execute", "fetch") else ASK
+
+
+def _may_edit(path: str, task: dict, folder: str, cwd: str) -> bool:
+    if _inside(path, folder):
+        return True
+    return not task["read_only"] and _inside(path, cwd) and not GUARDED & set(_real(path, cwd).split(os.sep))
+
+
+def _inside(path: str, folder: str) -> bool:
+    """Whether the path, relative ones taken from the folder, is in it; no link leads out."""
+    return (_real(path, folder) + os.sep).startswith(os.path.realpath(folder) + os.sep)
+
+
+def _real(path: str, folder: str) -> str:
+    return os.path.realpath(os.path.join(folder, path))
+
+
+def own(command: str) -> bool:
+    """Whether a command line is `dispatch-hooks ask` and no more: nothing in it starts a second program."""
+    return OWN.fullmatch(command) is not None
