@@ -7,10 +7,14 @@ Facts, not orders: imperative hook text trips Claude's defences against injectio
 
 from __future__ import annotations
 
+import itertools
 import os
 
 SHOWN = 8
 """Events told in full; the rest is counted."""
+
+LONGEST = 8000
+"""Characters of a digest: from 10,000 on Claude Code puts a file in its place (docs/claude-code.md)."""
 
 QUOTED = 160
 """Characters of a worker's summary in a digest (median of real ones is longer: the path leads to the rest)."""
@@ -66,10 +70,16 @@ def figures(event: dict) -> str:
 
 def for_model(events: list[dict]) -> str:
     """The digest for Claude's context, about 120 characters an event."""
-    lines = [f"- {_fact(event)}" for event in events[:SHOWN]]
-    lines += _rest(events)
+    lines = _fitting([f"- {_fact(event)}" for event in events[:SHOWN]])
+    lines += _rest(events, len(lines))
     lines += _how(events[:SHOWN])
     return "Background tasks (dispatch-hooks):\n" + "\n".join(lines)
+
+
+def _fitting(lines: list[str]) -> list[str]:
+    """The first ones that fit; one that is too long by itself is not made here."""
+    ends = list(itertools.accumulate(len(line) + 1 for line in lines))
+    return [line for line, end in zip(lines, ends, strict=True) if end <= LONGEST]
 
 
 def _fact(event: dict) -> str:
@@ -90,8 +100,8 @@ def _options(event: dict) -> str:
     return f" [{options}]" if options else ""
 
 
-def _rest(events: list[dict]) -> list[str]:
-    more = events[SHOWN:]
+def _rest(events: list[dict], shown: int = SHOWN) -> list[str]:
+    more = events[shown:]
     return [f"- and {len(more)} more; `dispatch-hooks status` lists them"] if more else []
 
 
@@ -104,9 +114,8 @@ def _how(events: list[dict]) -> list[str]:
 
 def for_person(events: list[dict]) -> str:
     """The same for the pane: questions in their exact words, with what to type; no markdown is rendered there."""
-    return "\n".join(line for event in events[:SHOWN] for line in _told(event)) + "".join(
-        f"\n{line[2:]}" for line in _rest(events)
-    )
+    told = _fitting(["\n".join(_told(event)) for event in events[:SHOWN]])
+    return "\n".join([*told, *(line[2:] for line in _rest(events, len(told)))])
 
 
 def _told(event: dict) -> list[str]:

@@ -39,6 +39,13 @@ def register(lab, pid=0, chat=""):
     return hosts.register(pid or os.getpid(), event, str(lab.project), {})
 
 
+def take(host, token, now):
+    """What a hook does that comes to its end: the news are claimed and printed."""
+    events = delivery.take(host, token, now)
+    delivery.handed(host, token)
+    return events
+
+
 def marked(pid=0):
     return os.path.exists(hosts.place(pid or os.getpid(), "news"))
 
@@ -107,7 +114,7 @@ def test_what_is_no_event_keeps_no_news_back_and_is_no_news_itself(lab, torn):
     bad.parent.mkdir(parents=True)
     bad.write_bytes(torn.encode("latin-1"))
     inbox.post(news(lab))
-    assert [e["task"] for e in delivery.take(host, "p1", time.time())] == ["task-1"]
+    assert [e["task"] for e in take(host, "p1", time.time())] == ["task-1"]
     delivery.settle(lab.chat, host, ended="p1")
     assert not inbox.anything(lab.chat)
 
@@ -120,7 +127,7 @@ def test_ten_thousand_events_are_one_digest(lab):
         event = news(lab, n)
         (place / inbox.event_name(event)).write_text(json.dumps(event))
     started = time.process_time()
-    assert len(delivery.take(host, "p1", time.time())) == 10_000
+    assert len(take(host, "p1", time.time())) == 10_000
     assert time.process_time() - started < 20  # it was quadratic once
     delivery.settle(lab.chat, host, ended="p1")
     assert not inbox.anything(lab.chat)
@@ -132,18 +139,18 @@ def test_ten_thousand_events_are_one_digest(lab):
 def test_what_a_running_turn_carries_is_not_taken_by_the_watcher(lab):
     host = register(lab)
     inbox.post(news(lab, 1))
-    assert delivery.take(host, "p1", time.time())
+    assert take(host, "p1", time.time())
     inbox.post(news(lab, 2))
-    assert [e["task"] for e in delivery.take(host, "wake-1", time.time())] == ["task-2"]
+    assert [e["task"] for e in take(host, "wake-1", time.time())] == ["task-2"]
 
 
 def test_a_prompt_queued_in_a_turn_does_not_bring_the_turns_news_again(lab):
     host = register(lab)
     inbox.post(news(lab, 1))
-    assert delivery.take(host, "p1", time.time())
-    assert delivery.take(host, "p1", time.time()) == []
+    assert take(host, "p1", time.time())
+    assert take(host, "p1", time.time()) == []
     inbox.post(news(lab, 2))
-    assert [e["task"] for e in delivery.take(host, "p1", time.time())] == ["task-2"]
+    assert [e["task"] for e in take(host, "p1", time.time())] == ["task-2"]
     delivery.settle(lab.chat, host, ended="p1")
     assert not inbox.anything(lab.chat)
 
@@ -151,7 +158,7 @@ def test_a_prompt_queued_in_a_turn_does_not_bring_the_turns_news_again(lab):
 def test_a_stop_without_a_prompts_id_takes_nothing_back(lab):
     host = register(lab)
     inbox.post(news(lab))
-    delivery.take(host, "p1", time.time())
+    take(host, "p1", time.time())
     stop.handle({"session_id": lab.chat, "cwd": str(lab.project)}, {"CLAUDE_PID": str(os.getpid())}, time.time())
     assert [token for token, _ in inbox.claims(lab.chat)] == ["p1"]
 
@@ -159,23 +166,23 @@ def test_a_stop_without_a_prompts_id_takes_nothing_back(lab):
 def test_a_wake_that_waits_for_the_turns_end_is_not_told_by_a_prompt_too(lab):
     host = register(lab)
     inbox.post(news(lab))
-    assert delivery.take(host, "wake-1", time.time() - 60)
+    assert take(host, "wake-1", time.time() - 60)
     told = inbox.claims(lab.chat)[0][1]["text"]
     line = {"type": "queue-operation", "operation": "enqueue", "content": f"<task-notification>{told}"}
     own, out = {**line, "content": "the person's own"}, {"type": "queue-operation", "operation": "dequeue"}
     log = lab.root / "transcript.jsonl"
     log.write_text("".join(json.dumps(entry) + "\n" for entry in (own, line, out)))
-    assert delivery.take(host, "p2", time.time()) == []
+    assert take(host, "p2", time.time()) == []
     with log.open("a") as f:
         f.write(json.dumps(out) + "\n")
-    assert len(delivery.take(host, "p2", time.time())) == 1
+    assert len(take(host, "p2", time.time())) == 1
 
 
 def test_a_wake_of_the_future_is_taken_back_when_the_clock_was_set_back(lab):
     host = register(lab)
     inbox.post(news(lab))
-    delivery.take(host, "wake-1", time.time() + 86400)
-    assert len(delivery.take(host, "p2", time.time())) == 1
+    take(host, "wake-1", time.time() + 86400)
+    assert len(take(host, "p2", time.time())) == 1
 
 
 def test_a_wake_that_told_of_two_chats_belongs_to_its_prompt_in_both(lab):
@@ -183,7 +190,7 @@ def test_a_wake_that_told_of_two_chats_belongs_to_its_prompt_in_both(lab):
     host = register(lab)
     inbox.post(news(lab, 1, chat="before-clear"))
     inbox.post(news(lab, 2))
-    assert len(delivery.take(host, "wake-1", time.time())) == 2
+    assert len(take(host, "wake-1", time.time())) == 2
     claim = inbox.claims(lab.chat)[0][1]
     assert len(delivery.joined(host, f"<task-notification>\n{claim['text']}", "p9")) == 2
     for chat in ("before-clear", lab.chat):
@@ -195,22 +202,22 @@ def test_a_wake_that_told_of_two_chats_belongs_to_its_prompt_in_both(lab):
 def test_the_claim_of_a_living_host_is_left_to_it_and_of_a_dead_one_is_taken(lab, other):
     theirs, mine = register(lab, other), register(lab, chat="mine")
     inbox.post(news(lab))
-    assert delivery.take(theirs, "p1", time.time())
+    assert take(theirs, "p1", time.time())
     delivery.settle(lab.chat, mine, prompt="p2")
     assert inbox.claims(lab.chat)
     os.kill(other, 9)
     os.waitpid(other, 0)
-    assert len(delivery.take(mine, "p2", time.time())) == 1
+    assert len(take(mine, "p2", time.time())) == 1
 
 
 def test_a_host_that_ends_hands_over_what_did_not_arrive_and_rings_its_heir(lab, other):
     theirs, mine = register(lab, other), register(lab, chat="mine")
     inbox.post(news(lab))
-    delivery.take(theirs, "p1", time.time())
+    take(theirs, "p1", time.time())
     assert not marked()
     session_end.hand_over(other)
     assert marked()
-    assert [e["task"] for e in delivery.take(mine, "p2", time.time())] == ["task-1"]
+    assert [e["task"] for e in take(mine, "p2", time.time())] == ["task-1"]
 
 
 def test_news_of_a_chat_without_a_host_go_to_one_of_two_hosts(lab, other):
@@ -218,18 +225,18 @@ def test_news_of_a_chat_without_a_host_go_to_one_of_two_hosts(lab, other):
     inbox.post(news(lab, chat="gone"))
     hosts.notify("gone", str(lab.project))
     assert marked() and marked(other)
-    assert [len(delivery.take(h, "p1", time.time())) for h in (one, two)] == [1, 0]
+    assert [len(take(h, "p1", time.time())) for h in (one, two)] == [1, 0]
     delivery.settle("gone", one, ended="p1")
-    delivery.take(two, "p2", time.time())
+    take(two, "p2", time.time())
     assert not marked()
 
 
 def test_clear_while_a_claim_is_open(lab):
     before = register(lab)
     inbox.post(news(lab))
-    assert delivery.take(before, "p1", time.time())
+    assert take(before, "p1", time.time())
     after = register(lab, chat="after-clear")
-    assert [e["task"] for e in delivery.take(after, "p2", time.time())] == ["task-1"]
+    assert [e["task"] for e in take(after, "p2", time.time())] == ["task-1"]
     delivery.settle(lab.chat, after, ended="p2")
     delivery.mark(after, hosts.chats_of(after))
     assert not marked() and not inbox.anything(lab.chat)
@@ -260,7 +267,7 @@ def test_the_marker_goes_when_all_is_delivered_and_stays_until_then(lab):
     host = register(lab)
     inbox.post(news(lab))
     hosts.notify(lab.chat, str(lab.project))
-    delivery.take(host, "p1", time.time())
+    take(host, "p1", time.time())
     assert marked()
     answer(hook(lab, "stop", prompt_id="p1"))
     assert not marked()
@@ -270,7 +277,7 @@ def test_the_gates_sign_of_anything_at_all_goes_when_all_is_delivered(lab):
     host = register(lab)
     inbox.post(news(lab))
     tasks.remember_outstanding()
-    delivery.take(host, "p1", time.time())
+    take(host, "p1", time.time())
     recover.recover(dict(os.environ))
     assert os.path.exists(tasks.outstanding_file())
     delivery.settle(lab.chat, host, ended="p1")

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from dispatch_hooks import files, hosts, inbox, ledger, overview, plan, processes, recover, tasks
+from dispatch_hooks import digest, files, hosts, inbox, ledger, overview, plan, processes, recover, tasks
 from dispatch_hooks.commands import clean
 from dispatch_hooks.host import delivery
 from tests.harness.waiting import wait_until
 from tests.product import TICK
 from tests.test_attack import env, settled
-from tests.test_inbox import news, register
+from tests.test_inbox import news, register, take
 from tests.test_watcher import Host, asked, inside
 
 
@@ -100,6 +100,28 @@ def test_a_tick_and_a_note_at_the_same_moment_are_both_kept(lab):
     assert plan.count(plan.read(place.read_text())) == (1, 1)
 
 
+# a digest that did not arrive
+
+
+def test_the_news_of_a_hook_that_died_after_its_claim_are_not_delivered_by_its_turns_end(lab):
+    host = register(lab)
+    inbox.post(news(lab))
+    assert delivery.take(host, "p1", time.time())  # and here it is killed: Claude Code goes on with the prompt
+    delivery.settle(lab.chat, host, ended="p1")
+    assert len(take(host, "p2", time.time())) == 1
+    delivery.settle(lab.chat, host, ended="p2")
+    assert not inbox.anything(lab.chat)
+
+
+def test_no_digest_is_long_enough_for_claude_code_to_put_a_file_in_its_place(lab):
+    options = [f"{n} " + "o" * 500 for n in range(20)]
+    events = [asked(lab, n) | {"text": f"<b>{n} " * 1000, "options": options} for n in range(30)]
+    for text in (digest.for_model(events), digest.for_person(events)):
+        assert 1000 < len(text) < 10_000
+    shown = digest.for_model(events).count("asks the person")
+    assert 0 < shown < 8 and f"and {30 - shown} more" in digest.for_model(events)
+
+
 # what grows
 
 
@@ -118,7 +140,7 @@ def test_the_record_of_what_a_cli_said_is_bounded(lab, monkeypatch):
 def test_clean_leaves_no_empty_inbox_and_no_old_temporary_file(lab):
     host = register(lab)
     inbox.post(news(lab))
-    delivery.take(host, "p1", time.time())
+    take(host, "p1", time.time())
     delivery.settle(lab.chat, host, ended="p1")
     stale, fresh = Path(inbox.top(), ".x.json.17.1"), Path(inbox.top(), ".y.json.17.2")
     for path in (stale, fresh):

@@ -1,7 +1,7 @@
 """What our hooks do at each event of a host (a running Claude Code): one module an event.
 
 Each has EVENT, Claude Code's name of it, and `handle(event, env, now) -> dict | None`: what to print, as the hook
-protocol has it.
+protocol has it. `handed(event, env, now)`, where there is one, is called when that was printed.
 """
 
 from __future__ import annotations
@@ -21,9 +21,12 @@ def run(module) -> None:
     """A hook's whole life: one event in, one JSON document or nothing out, exit 0 whatever happens."""
     try:
         event = None if worker(os.environ) else read(sys.stdin.buffer, module.EVENT)
-        said = module.handle(event, dict(os.environ), time.time()) if event else None
+        env, now = dict(os.environ), time.time()
+        said = module.handle(event, env, now) if event else None
         if said:
             os.write(1, json.dumps(said, ensure_ascii=False).encode("utf-8", "replace"))
+            if hasattr(module, "handed"):
+                module.handed(event, env, now)
     except Exception:  # our fault is never the chat's
         log_fault()
     os._exit(0)

@@ -66,12 +66,12 @@ def about(host: dict, events: list[dict], now: float) -> dict:
 def settle(chat: str, host: dict | None, ended: str = "", prompt: str = "") -> None:
     """Acknowledges the claims that arrived and takes back those that did not.
 
-    ended: the prompt whose turn has just ended; its claim arrived. prompt: one that has just come, which shows that
-    an earlier one without an answer was thrown away; while a turn runs, nothing else shows that. A claim of another
-    host that lives is its own; one that died gives all back.
+    ended: the prompt whose turn has just ended; its claim arrived, if it was handed over at all. prompt: one that has
+    just come, which shows that an earlier one without an answer was thrown away; while a turn runs, nothing else
+    shows that. A claim of another host that lives is its own; one that died gives all back.
     """
     for token, claim in inbox.claims(chat):
-        if (ended and token == ended) or arrived(claim):
+        if (ended and token == ended and claim.get("handed") is not False) or arrived(claim):
             inbox.deliver(chat, token)
         elif not processes.alive(claim.get("host")) or (prompt and _thrown_away(token, claim, host, prompt)):
             inbox.give_back(chat, token)
@@ -96,7 +96,7 @@ def _on_its_way(token: str, claim: dict) -> bool:
 
 
 def handed(host: dict, token: str) -> None:
-    """Notes that a watcher has given a wake's words away; all that is left for it to do is to end."""
+    """Notes that a watcher or a hook has given the words of its claim away; all that is left for it is to end."""
     for chat in hosts.chats_of(host):
         inbox.note(chat, token, {"handed": True})
 

@@ -16,7 +16,7 @@ def handle(event: dict, env: dict, now: float) -> dict | None:
     project = tasks.project_of(event["cwd"] or "/", env.get("CLAUDE_PROJECT_DIR", ""))
     host = hosts.register(pid, event, project, env)
     hosts.clear_watching(pid)
-    prompt, token = event.get("prompt", ""), event.get("prompt_id") or f"prompt-{int(now * 1000)}"
+    prompt, token = event.get("prompt", ""), _token(event, now)
     # A prompt that was queued while a turn ran comes with that turn's id (measured): its words tell it apart.
     if not hosts.first(pid, f"{token}.{tasks.digest(prompt)}"):
         return None
@@ -24,6 +24,19 @@ def handle(event: dict, env: dict, now: float) -> dict | None:
     if isinstance(said, str):  # no model call, an empty input box; nothing else of this answer would be shown
         return {"continue": False, "stopReason": said}
     return _wake(host, prompt, token) or _with_context(_news(host, token, now), said)
+
+
+def _token(event: dict, now: float) -> str:
+    return event.get("prompt_id") or f"prompt-{int(now * 1000)}"
+
+
+def handed(event: dict, env: dict, now: float) -> None:
+    """From here on the end of the turn says that the news arrived. A hook that is killed before (its time was over)
+    has told nobody, though its prompt goes on to the model and has a Stop like any other.
+    """
+    host = files.read_json(hosts.place(hosts.host_pid(env), "host.json"))
+    if host:
+        delivery.handed(host, _token(event, now))
 
 
 def _said(event: dict, prompt: str, token: str, host: dict, env: dict) -> str | dict | None:
