@@ -21,8 +21,11 @@ from dispatch_hooks.commands import (
     merge,
     models,
     parse,
+    pause,
+    release,
     relink,
     report,
+    resume,
     retry,
     show,
     status,
@@ -59,7 +62,7 @@ def main(
 
 
 for module in (
-    install, uninstall, doctor, status, top, show, logs, report, answer, tell, cancel, retry,
+    install, uninstall, doctor, status, top, show, logs, report, answer, tell, cancel, retry, pause, resume, release,
     diff, merge, discard, clean,
     dispatch, models, parse, ask, relink, demo,
 ):  # fmt: skip

@@ -1,5 +1,5 @@
-"""Control words of the chat: answer, tell, show, cancel, retry, diff, merge, discard, status. Pure and cheap: every
-prompt is looked at.
+"""Control words of the chat: answer, tell, show, cancel, retry, pause, resume, release, diff, merge, discard, status.
+Pure and cheap: every prompt is looked at.
 
 A control word counts only where it fits: the whole prompt is the phrase, and it names a task that there is. All
 else is conversation; the model can still do what was meant. docs/grammar.md has the forms.
@@ -180,6 +180,24 @@ def _status(rest: str, state: dict) -> dict | None:
     return _found("status", None) if state["own"] and not rest.strip(" ?!.") else None
 
 
+def _all_or_one(verb: str):
+    """ "pause all", "pause add-auth"."""
+    one = _alone(verb)
+
+    def read(rest: str, state: dict) -> dict | None:
+        if rest.strip(" .!:").lower().removesuffix(" please") in ("all", "everything", "all tasks"):
+            return _found(verb, None)
+        return one(rest, state)
+
+    return read
+
+
+def _start(rest: str, state: dict) -> dict | None:
+    """ "start add-tests anyway": without what it comes after."""
+    task, more = _task(rest.lstrip(), state)
+    return _found("release", task) if task and more.strip(" .!").lower() in ("anyway", "now") else None
+
+
 _VERBS = {
     "answer": _answer,
     "tell": _tell,
@@ -187,6 +205,10 @@ _VERBS = {
     "cancel": _alone("cancel"),
     "stop": _alone("cancel"),
     "retry": _retry,
+    "pause": _all_or_one("pause"),
+    "resume": _all_or_one("resume"),
+    "release": _alone("release"),
+    "start": _start,
     "diff": _alone("diff"),
     "merge": _merge,
     "discard": _discard,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from dispatch_hooks import briefing, inputs, tasks, worktrees
+from dispatch_hooks import after, briefing, inputs, tasks, worktrees
 
 
 def follow_orders(task: dict, status: dict, said: dict) -> None:
@@ -31,7 +31,7 @@ def begin(folder: str, task: dict, status: dict, said: dict, resumes: bool) -> d
     if not resume:
         new_session(status, None)
     place = os.path.join(task["project"], tasks.place(task))
-    anew = _from_the_start(folder, task, status, place) + worktrees.briefing(task, status)
+    anew = _from_the_start(folder, task, status, place) + worktrees.briefing(task, status) + after.briefing(task)
     known = {"n": status["run"], "folder": place, "since": tasks.status(folder).get("ended")}
     news = worktrees.since(task, status) + briefing.news(**said)
     told = {"prompt": news if resume else anew, "anew": anew, "git": worktrees.git_dirs(task, status)}

@@ -12,6 +12,7 @@ import os
 import time
 
 from dispatch_hooks import (
+    after,
     backends,
     config,
     files,
@@ -29,7 +30,6 @@ from dispatch_hooks import (
 from dispatch_hooks.worktrees import sharing
 
 LATER = {
-    "after": "waiting for another task is not there yet; dispatch it when that one is done",
     "budget": "budgets are not there yet",
     "timeout": "time limits are not there yet",
 }
@@ -64,10 +64,12 @@ def _all_refused(request: dict, why: str) -> dict:
 
 def _commit(request: dict, origin: dict, settings: dict, env: dict) -> dict:
     ready, refused, ahead = [], [], forecast.Forecast(settings)
-    for item in request["tasks"]:
+    never = after.refusals(request["tasks"], tasks.ids(origin["project"]))
+    for item in _parents_first(request["tasks"]):
         task, why = _resolve(item, origin, settings, env)
-        why = why or ahead.add(task)
+        why = never.get(item["id"]) or why or after.orphaned(task, never) or ahead.add(task)
         if why:
+            never[item["id"]] = why
             refused.append({"title": item["title"], "why": why})
         else:
             ready.append(task)
@@ -75,6 +77,16 @@ def _commit(request: dict, origin: dict, settings: dict, env: dict) -> dict:
         batch = _stage(ready, origin)
         launch(batch, env)
     return {"started": ready, "again": [], "refused": refused, "waiting": ahead.waiting}
+
+
+def _parents_first(items: list[dict]) -> list[dict]:
+    """In their order, but for those that come after a later one."""
+    placed: dict[str, dict] = {}
+    left = {item["id"]: item for item in items}
+    while left:
+        free = [i for i in left.values() if not left.keys() & set(i.get("after") or [])] or list(left.values())
+        placed[free[0]["id"]] = left.pop(free[0]["id"])
+    return list(placed.values())
 
 
 def _stage(ready: list[dict], origin: dict) -> dict:
@@ -102,7 +114,8 @@ def launch(batch: dict, env: dict) -> None:
 
 def _launch(folder: str, task: dict, env: dict) -> None:
     tasks.activate(folder)
-    queue.announce(folder, task)
+    if not task.get("after"):
+        queue.announce(folder, task)
     try:
         tasks.lay_out(task, plan.write(task["title"], task["text"], task["plan"], task["context"]))
     except OSError:  # the supervisor meets the same obstacle and tells of it
@@ -203,6 +216,7 @@ def _plain(item: dict, origin: dict, settings: dict) -> dict:
         "check": settings["check"],
         "worktree": {"base": item.get("base")} if worktrees.wanted(item, settings) else None,
         "made": time.time(),
+        "after": list(dict.fromkeys(item.get("after") or [])),
     }
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from dispatch_hooks import check, inputs, outcome, tasks, worker, worktrees
+from dispatch_hooks import after, check, inputs, outcome, tasks, worker, worktrees
 from dispatch_hooks.worktrees import sharing
 
 
@@ -29,13 +29,13 @@ def _judge(run, now: float) -> tuple[str, str]:
     _judge_exit(run)
     if run.worker and not run.end:
         run.asks.marked(now)
-    if run.worker and run.asks.waiting():
+    if run.worker and run.asks.waiting() and not run.end.get("paused"):
         run.end["parked"] = True
     run.ledger.update()
     run.status["output"] = bool(tasks.read_text(run.task, "output.md", 1))
     run.status["summary"] = outcome.summary(run.task, run.last_words)
     state, why = outcome.judge(run.end, run.ledger.items())
-    if state != "parked":
+    if state not in ("parked", "waiting"):
         worktrees.settle(run.task, run.status, state)
     return _checked(run) if state == "finished" else (state, why)
 
@@ -75,11 +75,15 @@ def _close_questions(run) -> None:
 def _announce(run) -> None:
     if run.status["state"] in tasks.ENDED:  # a parked one is still to be cancelled
         inputs.forget_cancel(run.folder)
+        inputs.unpause(run.folder)
     outcome.announce(run.folder, run.task, run.status)
 
 
 def _leave(run) -> None:
-    """Off the active list, and on again for what was said at this very moment."""
+    """Off the active list, and on again for what was said at this very moment. A paused one stays: it waits."""
+    if run.status["state"] == "waiting":
+        return
     tasks.deactivate(run.folder)
+    after.ring(run.folder)
     if inputs.since(run.folder, run.said):
         tasks.activate(run.folder)

@@ -45,7 +45,7 @@ def ask(run, event: dict, now: float) -> None:
 
 def withdrawn(run, event: dict, now: float) -> None:
     """Not for us who interrupt it to park: then the question stays open, and its answer resumes the worker."""
-    if not run.end.get("parked"):
+    if not (run.end.get("parked") or run.end.get("paused")):
         run.asks.withdraw(event["request"], now)
 
 

@@ -6,7 +6,10 @@ LONGEST = 32
 
 WORDS = 3
 
-RESERVED = frozenset("answer all ask cancel clean config dispatch help logs models retry show status tell".split())
+RESERVED = frozenset(
+    "answer all anyway ask cancel clean config dispatch flag help logs models now pause release resume retry show "
+    "start status tell".split()
+)
 
 DROPPED = frozenset(
     "a an the and or of for to in on at by with from into as is are be it its this that these those my our your "

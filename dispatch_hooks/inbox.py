@@ -18,7 +18,7 @@ from collections.abc import Iterator
 
 from dispatch_hooks import files, paths
 
-URGENT = ("question", "permission", "failed", "lost", "flag")
+URGENT = ("question", "permission", "flag", "failed", "lost", "held")
 """What a person is needed for, the most urgent first."""
 
 
@@ -46,7 +46,8 @@ def waits(event: dict) -> bool:
 
 
 def event_name(event: dict) -> str:
-    number = f".{event['question']}" if event.get("question") else ""
+    about = event.get("question") or event.get("about")
+    number = f".{about}" if about else ""
     return f"{event['key']}.{event['run']}.{event['kind']}{number}.json"
 
 

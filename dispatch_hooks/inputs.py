@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from dispatch_hooks import files, questions, queue, tasks, worker, worktrees
+from dispatch_hooks import after, files, questions, queue, tasks, worker, worktrees
 
 NOTHING = {"answers": [], "notes": []}
 
@@ -74,6 +74,29 @@ def forget_cancel(folder: str) -> None:
     files.remove(_mark(folder))
 
 
+# paused
+
+
+def _pause(folder: str) -> str:
+    return os.path.join(folder, "paused")
+
+
+def pause(folder: str) -> None:
+    files.touch(_pause(folder))
+
+
+def paused(folder: str) -> bool:
+    """Whether the person wants it to do nothing until it is resumed."""
+    return os.path.lexists(_pause(folder))
+
+
+def unpause(folder: str) -> None:
+    files.remove(_pause(folder))
+
+
+# ends without a supervisor
+
+
 def close(folder: str, status: dict, why: str, now: float) -> None:
     """Nothing is asked any more, and what was said before counts for nothing: for a task that the person ended."""
     withdraw(folder, why, now)
@@ -95,5 +118,7 @@ def end_cancelled(folder: str, status: dict, now: float) -> None:
         status.update(state="cancelled", why="", ended=now, worker=None)
         tasks.set_status(folder, status)
     forget_cancel(folder)
+    unpause(folder)
     tasks.deactivate(folder)
     queue.withdraw(folder)
+    after.ring(folder)

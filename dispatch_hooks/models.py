@@ -201,6 +201,7 @@ class Task(Ours):
     permissions: Permissions
     fallback: str = Field("", description="Who goes on where this one cannot, once; empty for nobody.")
     launcher: str = "local"
+    after: list[str] = Field(default_factory=list, description="The tasks that must have finished before it starts.")
     worktree: Wanted | None = Field(None, description="That it has a checkout of its own.")
 
 
@@ -346,7 +347,15 @@ class Ended(_News):
     shares: list[str] = Field(ABSENT, description="The tasks that work on the same files and have not ended yet.")
 
 
-Event = Annotated[Asked | Ended, Field(discriminator="kind")]
+class Held(_News):
+    """An event of an inbox: a task cannot start, because one that it comes after ended otherwise."""
+
+    kind: Literal["held"]
+    parent: str
+    about: str = Field(description="Which end of the parent.")
+
+
+Event = Annotated[Asked | Ended | Held, Field(discriminator="kind")]
 
 
 # reports

@@ -4,6 +4,7 @@ finished   the worker says so: its last turn ended without an error and every it
 checked    finished, and the person's check command passed
 stopped    its last turn ended, but items are left without a tick
 failed     an error of its CLI, an item marked [!], or the check did not pass
+waiting    the person paused it; nothing runs until it is resumed
 parked     it waits for an answer and no worker runs; the answer starts it again
 cancelled  the person ended it
 lost       its processes are gone and nobody recorded how
@@ -11,17 +12,19 @@ lost       its processes are gone and nobody recorded how
 
 from __future__ import annotations
 
-from dispatch_hooks import hosts, inbox, plan, questions, tasks, worktrees
+from dispatch_hooks import after, hosts, inbox, plan, questions, tasks, worktrees
 
 SUMMARY = 200
 
 
 def judge(end: dict, items: list[dict]) -> tuple[str, str]:
-    """(state, why) of a run. end: {"cancelled","parked","error"}; why is "" where the state says it all."""
+    """(state, why) of a run. end: {"cancelled","paused","parked","error"}; why is "" where the state says it all."""
     failed = plan.marked(items, "!")
     ticked, total = plan.count(items)
     if end.get("cancelled"):
         return "cancelled", ""
+    if end.get("paused"):
+        return "waiting", "paused"
     if end.get("parked"):
         return "parked", end.get("error", "")
     if end.get("error"):
@@ -75,6 +78,19 @@ def asked_event(folder: str, task: dict, status: dict, question: dict) -> dict:
     }
 
 
+def held_event(folder: str, task: dict, parent: str, how: str) -> dict:
+    """A task that cannot start because one that it comes after has ended, and not well."""
+    status = tasks.status(after.parent_folder(task, parent))
+    return {
+        **_event(folder, task, tasks.status(folder)),
+        "kind": "held",
+        "text": f"{parent} {after.became(how)}",
+        "parent": parent,
+        "about": f"{parent}-{status['run']}",
+        "made": status.get("ended") or task["made"],
+    }
+
+
 def _event(folder: str, task: dict, status: dict) -> dict:
     return {
         "key": tasks.key(folder),
@@ -88,6 +104,9 @@ def _event(folder: str, task: dict, status: dict) -> dict:
 
 def announce(folder: str, task: dict, status: dict) -> None:
     """Posts what a recorded end (or an open question) means for the person. Saying it twice is saying it once."""
+    for child in after.children(folder) if status["state"] in tasks.ENDED else []:
+        for parent, how in after.holding(child, tasks.read(child)):  # first: one digest tells of both
+            inbox.post(held_event(child, tasks.read(child), parent, how))
     if status["state"] in tasks.ENDED and status["state"] != "cancelled":
         tell(ended_event(folder, task, status))
     for question in questions.waiting(folder) if status["state"] != "cancelled" else []:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from dispatch_hooks import digest, files, plan, questions, queue, salvage, tasks, worktrees
+from dispatch_hooks import after, digest, files, inputs, plan, questions, queue, salvage, tasks, worktrees
 from dispatch_hooks.worktrees import sharing
 
 ORDER = (
@@ -28,7 +28,7 @@ def row(folder: str) -> dict | None:
         "id": task["id"],
         "title": task["title"],
         "state": _word(status["state"], open_questions),
-        "why": _why(folder, status),
+        "why": _why(folder, task, status),
         "who": status.get("who") or task["alias"] or task["model"] or task["backend"],
         "backend": status.get("backend") or task["backend"],
         "permissions": task["permissions"],
@@ -63,11 +63,13 @@ def _steps(task: dict, status: dict) -> tuple[int, int]:
     return plan.count(plan.read(tasks.read_text(task, "plan.md")))
 
 
-def _why(folder: str, status: dict) -> str:
+def _why(folder: str, task: dict, status: dict) -> str:
     """Why it is so; for one that waits its turn, how many are before it at this moment."""
-    ahead = queue.before(folder) if status["state"] == "waiting" else None
-    if ahead is None:
+    if status["state"] != "waiting":
         return status.get("why") or ""
+    ahead = queue.before(folder)
+    if ahead is None or inputs.paused(folder):
+        return "paused" if inputs.paused(folder) else after.words(folder, task) or status.get("why") or ""
     return "everything is paused" if queue.paused() else queue.place(ahead)
 
 
@@ -169,6 +171,8 @@ dispatch-hooks
   answer <id>: <words>               answers a worker; answer: <words> while only one asks
   tell <id> to <do something>        a word to a worker, running or finished
   status, show <id>, cancel <id>, retry <id> [with <model>]
+  pause <id>, resume <id>; pause all: nothing new starts; resume all
+  release <id>                       starts what waits for another task without it
   diff <id>, merge <id> [squashed], discard <id>    what a worker did "in a worktree"
   in a terminal: dispatch-hooks --help"""
 

@@ -18,6 +18,7 @@ import sys
 import time
 
 from dispatch_hooks import (
+    after,
     dispatch,
     files,
     inbox,
@@ -45,6 +46,11 @@ def recover(env: dict, now: float | None = None) -> list[str]:
     ]
     _outstanding()
     return lost
+
+
+def one(folder: str, env: dict, now: float) -> None:
+    """Puts one task right, for somebody who waits for it."""
+    _each(tasks.key(folder), lambda: _recover(folder, env, now))
 
 
 def _each(name: str, act) -> str | None:
@@ -113,6 +119,7 @@ def _bury(folder: str, task: dict, status: dict, now: float) -> str:
         tasks.set_status(folder, status)
     outcome.announce(folder, task, status)
     tasks.deactivate(folder)
+    after.ring(folder)
     return "lost" if was in tasks.RUNNING else "announced"
 
 

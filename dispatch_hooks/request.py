@@ -38,9 +38,9 @@ def parse(prompt: str, vocabulary: dict, taken=()) -> dict:
     vocabulary: {"models","aliases","backends","tasks": names, "default": name or None}; taken: ids in use.
     Returns {"dispatch": bool, "pure": is the whole prompt the request, "tasks": [task], "context": what all share,
     "reason": one sentence, "command": None, or "" | "help" | "status" | "models" | "config" behind /dispatch}.
-    A task is {"id","title","text","model","alias","backend","worktree","base","after": [ids],"read_only","budget":
-    {"usd","tokens","turns"} or None,"timeout": seconds or None,"directory","permissions","plan": [words],"context"};
-    of model, alias and backend at most one is set.
+    A task is {"id","title","text","model","alias","backend","worktree","base","after": [ids],
+    "missing": [words that were to be ids],"read_only","budget": {"usd","tokens","turns"} or None,"timeout": seconds or
+    None,"directory","permissions","plan": [words],"context"}; of model, alias and backend at most one is set.
     """
     if not typed(prompt):
         return _no("no person typed this")
@@ -89,7 +89,7 @@ def _names_no_task(body: str) -> bool:
         return verb[1:].rstrip(":").replace("-", "").isalnum()
     if verb in ("answer", "tell"):
         return bool(words) and words[0].endswith(":")
-    return verb in ("cancel", "stop", "show", "retry") and len(words) == 1
+    return verb in ("cancel", "stop", "show", "retry", "pause", "resume", "release") and len(words) == 1
 
 
 def _parts(body: str) -> list[str]:
@@ -171,18 +171,19 @@ def _tasks(items: list[dict], vocabulary: dict, taken) -> list[dict]:
         item["id"] = ids.slug(item["title"], used)
         used.add(item["id"])
         by_number.setdefault(item["number"], item["id"])
-    return [_task(item, _awaited(item, by_number, vocabulary)) for item in items]
+    return [_task(item, *_awaited(item, by_number, vocabulary)) for item in items]
 
 
-def _awaited(item: dict, by_number: dict, vocabulary: dict) -> list[str]:
-    """The ids behind the words after "after": known tasks, or numbers of the same list."""
+def _awaited(item: dict, by_number: dict, vocabulary: dict) -> tuple[list[str], list[str]]:
+    """The ids behind the words after "after": known tasks, or numbers of the same list; and the words without one."""
     group = item["number"][0]
     numbered = {str(number): name for (place, number), name in by_number.items() if place == group}
-    found = [vocabulary["tasks"].get(word) or numbered.get(word.lstrip("0")) for word in item.get("after", [])]
-    return [name for name in dict.fromkeys(found) if name and name != item["id"]]
+    words = dict.fromkeys(item.get("after", []))
+    found = {word: vocabulary["tasks"].get(word) or numbered.get(word.lstrip("0")) for word in words}
+    return [name for name in dict.fromkeys(found.values()) if name], [w for w, name in found.items() if not name]
 
 
-def _task(item: dict, after: list[str]) -> dict:
+def _task(item: dict, after: list[str], missing: list[str]) -> dict:
     fields = ("model", "alias", "backend", "base", "budget", "timeout", "directory", "permissions")
     return {
         "id": item["id"],
@@ -191,6 +192,7 @@ def _task(item: dict, after: list[str]) -> dict:
         **{field: item.get(field) for field in fields},
         "worktree": bool(item.get("worktree")),
         "after": after,
+        "missing": missing,
         "read_only": bool(item.get("read_only")),
         "plan": item["plan"],
         "context": item["context"],

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 
-from dispatch_hooks import files, inputs, launchers, questions, tasks
+from dispatch_hooks import after, files, inputs, launchers, questions, queue, tasks
 from dispatch_hooks.errors import FatalError
 
 
@@ -45,22 +45,34 @@ def tell(folder: str, text: str, by: str, env: dict) -> str:
     if not text.strip():
         raise FatalError(f"there is nothing to tell {os.path.basename(folder)}; add the words")
     inputs.forget_cancel(folder)
-    running = tasks.supervised(folder)
+    running, waits = tasks.supervised(folder), tasks.status(folder)["state"] == "waiting"
     tasks.activate(folder)
     questions.note(folder, text.strip(), by, time.time())
     wake(folder, env)
-    return "told" if running else "told; it goes on"
+    return "told; it hears it when it starts" if waits else "told" if running else "told; it goes on"
 
 
 def retry(folder: str, change: dict, by: str, env: dict) -> None:
     """Starts the task again in a new conversation, from its first item without a tick. change: {"model"…} or {}."""
     if tasks.supervised(folder):
-        raise FatalError(f"{os.path.basename(folder)} is running; cancel it first, or tell it something")
+        how = "waiting" if tasks.status(folder)["state"] == "waiting" else "running"
+        raise FatalError(f"{os.path.basename(folder)} is {how}; cancel it first, or tell it something")
     inputs.forget_cancel(folder)
     tasks.activate(folder)
     inputs.withdraw(folder, "started again", time.time())
     questions.note(folder, "", by, time.time(), retry=change)
     wake(folder, env)
+
+
+def release(folder: str) -> str:
+    """Starts a task without the ones that it comes after, in words. FatalError where it does not wait for any."""
+    task, status = tasks.read(folder), tasks.status(folder)
+    names = after.unmet(folder, task)
+    if not names:
+        how = "waits for its turn" if status["state"] == "waiting" else f"is {status['state']}"
+        raise FatalError(f"{task['id']} waits for no other task (it {how})")
+    after.release(folder)
+    return f"{task['id']} starts without {', '.join(names)}"
 
 
 def cancel(folder: str, env: dict) -> str:
@@ -82,6 +94,60 @@ def cancel(folder: str, env: dict) -> str:
     finally:
         os.close(lock)
     return tasks.status(folder)["state"]  # it may have ended by itself, a moment before
+
+
+def pause(folder: str) -> str:
+    """Has a task do nothing until it is resumed, in words. FatalError where it has ended."""
+    name, state = os.path.basename(folder), tasks.status(folder)["state"]
+    if state in tasks.ENDED:
+        raise FatalError(f"{name} has ended already (it is {state})")
+    if inputs.paused(folder):
+        raise FatalError(f"{name} is paused already; to have it go on, type: resume {name}")
+    inputs.pause(folder)
+    files.ring(tasks.bell_file(folder))
+    return f"pausing {name}; resume {name} has it go on where it was" if state == "running" else f"paused {name}"
+
+
+def resume(folder: str, by: str, env: dict) -> str:
+    """Has a paused task go on, and one that ended before it was done: in its own conversation. In words."""
+    name, state = os.path.basename(folder), tasks.status(folder)["state"]
+    if inputs.paused(folder):
+        inputs.unpause(folder)
+        tasks.activate(folder)
+        wake(folder, env)
+        return f"{name} goes on" + ("; but everything is paused: resume all" if queue.paused() else "")
+    if state in ("stopped", "failed", "cancelled", "lost"):
+        tell(folder, "Go on.", by, env)
+        return f"{name} goes on"
+    raise FatalError(_not_paused(name, state, folder))
+
+
+def _not_paused(name: str, state: str, folder: str) -> str:
+    if questions.waiting(folder) and state != "cancelled":
+        return f"{name} asks you something; it goes on when you type: answer {name}: …"
+    if state in tasks.ENDED:
+        return f"{name} has {state}; for more, type: tell {name} to …"
+    return f"{name} is not paused (it is {state})"
+
+
+def pause_all() -> str:
+    """Nothing of this user's starts any more; what runs goes on to its end. In words."""
+    queue.pause()
+    counts = _counts()
+    return f"paused: nothing new starts; {counts[0]} running to their end, {counts[1]} waiting. resume all lets them go"
+
+
+def resume_all() -> str:
+    if not queue.paused():
+        raise FatalError("nothing is paused as a whole; resume and a task's id has that one go on")
+    queue.go_on()
+    return f"going on; {_counts()[1]} waiting"
+
+
+def _counts() -> tuple[int, int]:
+    """(how many run, how many wait) of all tasks of this user."""
+    states = [tasks.status(folder)["state"] for folder in tasks.active()]
+    return sum(state in tasks.RUNNING for state in states), states.count("waiting")
 
 
 def wake(folder: str, env: dict) -> None:

@@ -62,7 +62,7 @@ def main(folder: str, *waited: str) -> int:
             return 0
         said = _run(folder, lock)
         os.close(lock)
-        if said is None or not inputs.since(folder, said):
+        if said is None or not (inputs.since(folder, said) or tasks.status(folder)["state"] == "waiting"):
             return 0
         lock = None
 
@@ -241,6 +241,8 @@ class Run:
     def _hear_person(self, now: float) -> None:
         if inputs.cancelled(self.folder):
             self._stop("cancelled", True)
+        if inputs.paused(self.folder):
+            self._stop("paused", True)
         if self.told_to_end:
             self._stop("error", "its supervisor was told to end")
         said = inputs.pending(self.folder, self.status) if self.deadline is None else None

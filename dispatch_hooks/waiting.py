@@ -10,8 +10,11 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
 
-from dispatch_hooks import config, files, processes, queue, resources, tasks
+from dispatch_hooks import after, config, files, inputs, outcome, processes, queue, resources, tasks
+
+PAUSED = "paused"
 
 LOOK = 5.0
 """Seconds between looks where no descriptor tells of the end of a process."""
@@ -24,20 +27,47 @@ PATIENCE = 600.0
 
 
 def turn(folder: str, task: dict, status: dict, lock: int) -> list[int]:
-    """The slots to run with. Where it is not the task's turn this never returns: the process waits, and begins anew."""
+    """The slots to run with. Where it may not run yet this never returns: the process waits, and begins anew."""
     os.makedirs(tasks.runtime(folder), mode=0o700, exist_ok=True)  # a logout takes it away
     bell = files.bell(tasks.bell_file(folder))  # before the look: what happens after it rings
     try:
-        slots, ends = queue.enter(folder, task, config.load())
+        why = hold(folder, task)
+        slots, ends = ([], _parents(folder, task)) if why else queue.enter(folder, task, config.load())
     except OSError as error:  # a full disk, say
-        print(f"cannot look whose turn it is, trying again: {error}", flush=True)
-        slots, ends = [], [0]
+        print(f"cannot look whether it may run, trying again: {error}", flush=True)
+        why, slots, ends = "its turn", [], [0]
     if not slots:
-        _record(folder, status, "its turn")
+        _record(folder, status, why or "its turn")
+        _tell_held(folder, task)
         _wait(folder, lock, bell, ends)
     os.close(bell)
     queue.ring()  # the one behind is the first now
     return slots
+
+
+def hold(folder: str, task: dict) -> str:
+    """Why it may not even stand in the queue; "" where it may."""
+    return PAUSED if inputs.paused(folder) else after.words(folder, task)
+
+
+def _parents(folder: str, task: dict) -> list[int]:
+    """Out of the queue; the pids of the parents' supervisors. One that was killed is put right first."""
+    queue.withdraw(folder)
+    found = []
+    for parent in after.unmet(folder, task):
+        place = after.parent_folder(task, parent)
+        if tasks.status(place)["state"] in tasks.SUPERVISED:
+            from dispatch_hooks import recover  # it loads the dispatch, which nothing else here needs
+
+            recover.one(place, dict(os.environ), time.time())
+            found.append((tasks.status(place).get("supervisor") or {}).get("pid") or 0)
+    return found
+
+
+def _tell_held(folder: str, task: dict) -> None:
+    with contextlib.suppress(OSError):
+        for parent, how in after.holding(folder, task):
+            outcome.tell(outcome.held_event(folder, task, parent, how))
 
 
 def _record(folder: str, status: dict, why: str) -> None:
@@ -45,7 +75,7 @@ def _record(folder: str, status: dict, why: str) -> None:
     new = {**status, "state": "waiting", "why": why, "was": was, "supervisor": processes.identity(os.getpid())}
     if new != status:
         with contextlib.suppress(OSError):
-            tasks.set_status(folder, {**new, "started": None, "ended": None})
+            tasks.set_status(folder, new)
 
 
 def _wait(folder: str, lock: int, bell: int, ends: list[int]) -> None:

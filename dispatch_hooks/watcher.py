@@ -14,7 +14,7 @@ import select
 import sys
 import time
 
-from dispatch_hooks import config, digest, files, hosts, inbox, processes, recover, tasks
+from dispatch_hooks import after, config, digest, files, hosts, inbox, inputs, processes, recover, tasks
 from dispatch_hooks.host import delivery, log_fault, session_end
 
 WAKE = 77
@@ -192,7 +192,13 @@ class Watcher:
     def _due(self, host: dict, own: list[str], policy: str) -> list[dict]:
         events = [event for chat in hosts.chats_of(host) for event in inbox.pending(chat)]
         fresh = [event for event in events if not delivery.moot(event)]
-        return fresh if any(wakes(event, policy, bool(own)) for event in fresh) else []
+        more = any(not self._stuck(folder) for folder in own)
+        return fresh if any(wakes(event, policy, more) for event in fresh) else []
+
+    def _stuck(self, folder: str) -> bool:
+        """Whether nothing more comes of a task by itself: it is paused, or what it comes after has failed."""
+        waits = tasks.status(folder)["state"] == "waiting"
+        return waits and (inputs.paused(folder) or bool(after.holding(folder, tasks.read(folder))))
 
     def _claim(self, host: dict, now: float) -> str:
         self.token = f"{delivery.WAKE}{self.pid}-{int(now * 1000)}"

@@ -44,6 +44,10 @@ controls() {
     *'"prompt":"'[Tt][Ee][Ll][Ll]*) ;;
     *'"prompt":"'[Ss][Tt][Aa][Tt][Uu][Ss]*) ;;
     *'"prompt":"'[Rr][Ee][Tt][Rr][Yy]*) ;;
+    *'"prompt":"'[Rr][Ee][Ss][Uu][Mm][Ee]*) ;;
+    *'"prompt":"'[Rr][Ee][Ll][Ee][Aa][Ss][Ee]*) ;;
+    *'"prompt":"'[Pp][Aa][Uu][Ss][Ee]*) ;;
+    *'"prompt":"'[Ss][Tt][Aa][Rr][Tt]*) ;;
     *'"prompt":"'[Dd][Ii][Ff][Ff]*) ;;
     *'"prompt":"'[Mm][Ee][Rr][Gg][Ee]*) ;;
     *'"prompt":"'[Dd][Ii][Ss][Cc][Aa][Rr][Dd]*) ;;

@@ -144,6 +144,15 @@ def test_an_ordinary_sentence_is_no_answer(prompt):
         ("retry security-audit", found("retry", "security-audit")),
         ("retry security-audit with opus", found("retry", "security-audit", model="opus")),
         ("retry security-audit using gpt-5.3-codex.", found("retry", "security-audit", model="gpt-5.3-codex")),
+        ("pause security-audit", found("pause", "security-audit")),
+        ("pause security-audit please", found("pause", "security-audit")),
+        ("Pause all", found("pause", None)),
+        ("/dispatch pause everything.", found("pause", None)),
+        ("resume fix-tests-2", found("resume", "fix-tests-2")),
+        ("resume all", found("resume", None)),
+        ("release fix-tests-2", found("release", "fix-tests-2")),
+        ("start fix-tests-2 anyway", found("release", "fix-tests-2")),
+        ("start fix-tests-2 now.", found("release", "fix-tests-2")),
         ("status", found("status", None)),
         ("Status?", found("status", None)),
         ("status.", found("status", None)),
@@ -181,6 +190,16 @@ def test_a_control_word_is_understood(prompt, wanted):
         "tell a joke",
         "retry",
         "retry that",
+        "pause",
+        "pause the game",
+        "pause all of the timers",
+        "resume",
+        "resume where we left off",
+        "release the next version",
+        "release v2",
+        "start fix-tests-2",
+        "start the server",
+        "start all over again",
         "retry security-audit with more tests",
         "retry security-audit now and then",
         "status of the build",
@@ -216,7 +235,8 @@ def test_nothing_that_the_machine_says_is_a_control_word(machine):
 
 
 PIECES = st.sampled_from(
-    "answer tell show cancel stop retry status @ /dispatch dispatch api-docs security-audit no-such-task to that "
+    "answer tell show cancel stop retry status"
+        " pause resume release start all anyway @ /dispatch dispatch api-docs security-audit no-such-task to that "
     "with opus : , #2 yes . ? ! please the \n é".split(" ")
 )
 GAPS = st.sampled_from([" ", " ", "", "\n"])

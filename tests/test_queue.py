@@ -6,7 +6,10 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from dispatch_hooks import dispatch, overview, paths, processes, queue, recover, steer, tasks
+from dispatch_hooks.errors import FatalError
 from tests.harness.waiting import wait_until
 from tests.product import TICK, alive
 
@@ -151,7 +154,7 @@ def test_a_killed_waiter_that_nobody_recovers_is_passed_over(lab):
 
 def test_what_was_told_to_a_waiting_task_is_in_its_first_words(lab):
     first, second = lines_up(lab, 2)
-    assert steer.tell(second, "mind the gap", "typed", env()) == "told"
+    assert steer.tell(second, "mind the gap", "typed", env()) == "told; it hears it when it starts"
     lab.script("held", "")  # the same name once more: the script of it
     (lab.root / "held.sh").write_text(f'#!/bin/sh\nfolder=$DISPATCH_HOOKS_FOLDER\nsaid=$(grep "mind")\n{TICK}\n')
     Path(paths.config_file()).write_text(Path(paths.config_file()).read_text().rsplit("[backends.held]", 1)[0])
@@ -284,3 +287,92 @@ def test_fifty_tasks_under_a_cap_of_four_with_kills_all_run_exactly_once(lab):
     assert all(state(folder) == "finished" for folder in folders if folder not in lost)
     assert most <= 4
     assert queue.tickets() == []
+
+
+# pause and resume
+
+
+def test_pause_all_starts_nothing_and_resume_all_lets_it_go(lab):
+    settings("max_parallel = 2\n")
+    lab.script("held", STARTED + GO + TICK)
+    (running,) = lab.dispatch("held")
+    lab.wait(running, "running")
+    assert steer.pause_all() == "paused: nothing new starts; 1 running to their end, 0 waiting. resume all lets them go"
+    (folder,) = lab.dispatch("held")
+    assert lab.result["waiting"] == {"held-2-1": "paused"}
+    wait_until(lambda: waits(folder))
+    assert overview.row(folder)["why"] == "everything is paused"
+    go(lab, running)
+    lab.wait(running, "finished")
+    recover.recover(env())
+    wait_until(lambda: waits(folder))
+    assert steer.resume_all() == "going on; 1 waiting"
+    go(lab, folder)
+    lab.wait(folder, "finished")
+    with pytest.raises(FatalError, match="nothing is paused as a whole"):
+        steer.resume_all()
+
+
+def test_a_paused_task_that_waits_lets_others_by_and_comes_back_to_its_place(lab):
+    first, second, third, fourth = lines_up(lab, 4)
+    assert steer.pause(second) == f"paused {os.path.basename(second)}"
+    wait_until(lambda: tasks.status(second)["why"] == "paused")
+    go(lab, first)
+    wait_until(lambda: state(third) == "running")
+    steer.resume(second, "typed", env())
+    wait_until(lambda: overview.row(second)["why"] == "next")
+    go(lab, third)
+    wait_until(lambda: state(second) == "running")
+    assert state(fourth) == "waiting"
+
+
+def test_a_running_task_that_is_paused_ends_its_worker_and_goes_on_when_it_is_resumed(lab):
+    lab.script("held", 'case $prompt in *"Earlier work"*) ' + TICK + "; exit;; esac\nsleep 300 & sleep 301")
+    (folder,) = lab.dispatch("held")
+    lab.wait(folder, "running")
+    steer.pause(folder)
+    wait_until(lambda: waits(folder))
+    assert (overview.row(folder)["why"], alive(folder)) == ("paused", [])
+    assert lab.pending() == []
+    recover.recover(env())
+    wait_until(lambda: waits(folder))
+    with pytest.raises(FatalError, match="is paused already"):
+        steer.pause(folder)
+    assert steer.resume(folder, "typed", env()) == f"{os.path.basename(folder)} goes on"
+    assert lab.wait(folder, "finished")["run"] == 2
+
+
+def test_a_paused_task_can_be_cancelled_and_then_be_told_to_go_on(lab):
+    lab.script("held", 'case $prompt in *"person says"*) ' + TICK + "; exit;; esac\nsleep 301")
+    (folder,) = lab.dispatch("held")
+    lab.wait(folder, "running")
+    steer.pause(folder)
+    wait_until(lambda: waits(folder))
+    steer.cancel(folder, env())
+    lab.wait(folder, "cancelled")
+    assert steer.resume(folder, "typed", env()).endswith("goes on")
+    lab.wait(folder, "finished")
+
+
+def test_a_paused_task_without_a_supervisor_is_resumed_by_a_new_one(lab):
+    lab.script("held", 'case $prompt in *"Earlier work"*) ' + TICK + "; exit;; esac\nsleep 301")
+    (folder,) = lab.dispatch("held")
+    lab.wait(folder, "running")
+    steer.pause(folder)
+    wait_until(lambda: waits(folder))
+    os.kill(pid(folder), signal.SIGKILL)
+    wait_until(lambda: not tasks.supervised(folder))
+    steer.resume(folder, "typed", env())
+    lab.wait(folder, "finished")
+
+
+def test_pause_and_resume_say_what_they_cannot_do(lab):
+    lab.script("good", TICK)
+    (folder,) = lab.dispatch("good")
+    lab.wait(folder, "finished")
+    with pytest.raises(FatalError, match="has ended already"):
+        steer.pause(folder)
+    with pytest.raises(FatalError, match="has finished; for more, type: tell"):
+        steer.resume(folder, "typed", env())
+    with pytest.raises(FatalError, match="waits for no other task"):
+        steer.release(folder)

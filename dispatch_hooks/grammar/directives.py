@@ -129,10 +129,31 @@ def _tasks(found: list[Word], place: int, item: Item) -> tuple | None:
 
 
 def _task(found: list[Word], place: int, item: Item) -> tuple | None:
-    """A task that an item can wait for: a known one, or the number of another item."""
+    """A task that an item can wait for: a known one (mistyped by a letter, too), or the number of another item."""
+    ordinal = match(found, place, f"the {'|'.join(ORDINALS)} one|task|item?", {})
+    if ordinal and ORDINALS.index(found[place + 1].low) + 1 in item.numbers:
+        return ordinal[0], str(ORDINALS.index(found[place + 1].low) + 1)
     name = found[place].low.removeprefix("#")
     number = name.isdecimal() and name.isascii() and len(name) < 4 and int(name) in item.numbers
-    return (place + 1, name) if number or name in item.vocabulary.get("tasks", ()) else None
+    known = item.vocabulary.get("tasks", ())
+    return (place + 1, name) if number or name in known or _mistyped(name, known) else None
+
+
+ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth".split()
+
+
+def _mistyped(name: str, known) -> bool:
+    """Whether a word is an id but for a letter or two: "add-atuh". It is refused with the one that is meant."""
+    return name.count("-") > 0 and any(_near(name, other) for other in known if abs(len(other) - len(name)) < 2)
+
+
+def _near(one: str, other: str) -> bool:
+    """Whether what differs is one place: a letter more, less or else, or two that changed places."""
+    while one and other and one[0] == other[0]:
+        one, other = one[1:], other[1:]
+    while one and other and one[-1] == other[-1]:
+        one, other = one[:-1], other[:-1]
+    return (len(one) < 2 and len(other) < 2) or (len(one) == 2 and one == other[::-1])
 
 
 def _done(found: list[Word], place: int) -> tuple | None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import time
 
-from dispatch_hooks import digest, files, hosts, inbox, paths, processes, questions, transcript
+from dispatch_hooks import after, digest, files, hosts, inbox, processes, questions, tasks, transcript
 
 WAKE = "wake-"
 """How the token of a wake's claim begins."""
@@ -47,11 +46,13 @@ def _claim(chat: str, token: str, host: dict, now: float) -> list[dict]:
 
 
 def moot(event: dict) -> bool:
-    """Whether an event is no news any more: a question that has its answer."""
+    """Whether an event is no news any more: a question that has its answer, a task that is held no more."""
+    folder = tasks.by_key(event["key"])
+    if event["kind"] == "held":
+        task = tasks.read(folder)
+        return not task or tasks.status(folder)["state"] in tasks.ENDED or not after.holding(folder, task)
     if not event.get("question"):
         return False
-    project, _, task = event["key"].partition("~")
-    folder = os.path.join(paths.dirs().state, "projects", project, "tasks", task)
     return questions.answer_of(folder, event["question"]) is not None
 
 

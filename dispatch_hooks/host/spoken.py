@@ -95,6 +95,18 @@ def _retry(found: dict, host: dict, env: dict) -> str:
     return f"started {found['task']} again{' with ' + found['model'] if found.get('model') else ''}."
 
 
+def _pause(found: dict, host: dict, env: dict) -> str:
+    return f"{steer.pause(_folder(found, host)) if found['task'] else steer.pause_all()}."
+
+
+def _resume(found: dict, host: dict, env: dict) -> str:
+    return f"{steer.resume(_folder(found, host), 'typed', env) if found['task'] else steer.resume_all()}."
+
+
+def _release(found: dict, host: dict, env: dict) -> str:
+    return f"{steer.release(_folder(found, host))}."
+
+
 def _diff(found: dict, host: dict, env: dict) -> str:
     from dispatch_hooks.worktrees import showing
 
@@ -127,7 +139,7 @@ def _status(found: dict, host: dict, env: dict) -> str:
 
 _DO = {
     "answer": _answer, "tell": _tell, "cancel": _cancel, "retry": _retry, "show": _show, "status": _status,
-    "diff": _diff, "merge": _merge, "discard": _discard,
+    "pause": _pause, "resume": _resume, "release": _release, "diff": _diff, "merge": _merge, "discard": _discard,
 }  # fmt: skip
 
 

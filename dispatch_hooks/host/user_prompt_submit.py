@@ -7,7 +7,10 @@ from dispatch_hooks.host import delivery
 
 EVENT = "UserPromptSubmit"
 
-MARKS = ("dispatch", "answer", "cancel", "stop", "show", "tell", "status", "retry", "diff", "merge", "discard", "@")
+MARKS = (
+    "dispatch", "answer", "cancel", "stop", "show", "tell", "status", "retry", "diff", "merge", "discard", "pause",
+    "resume", "release", "start", "@",
+)  # fmt: skip
 """Without one of these words no prompt is for us; the gate looks for the same."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from dispatch_hooks import files, git, tasks, worker, worktrees
+from dispatch_hooks import after, files, git, tasks, worker, worktrees
 from dispatch_hooks.errors import FatalError
 from dispatch_hooks.worktrees import furnishing, keeping
 
@@ -43,6 +43,7 @@ def repository(project: str, run=None) -> tuple[git.Git, str]:
 
 def _make(run, base: str | None, before: dict | None) -> None:
     at, common = repository(run.task["project"], run)
+    base = after.branch_of(run.task, base) or base
     start = before["base"] if before and before["state"] == "discarded" else base or "HEAD"
     commit = _commit(at, start)
     name = _free(at, run.task)
