@@ -40,6 +40,7 @@ class World:
         self.bin, runtime = self.root / "bin", self.root / "run"
         for folder in (self.home, self.project / ".git", self.bin, runtime):
             folder.mkdir(mode=0o700, parents=True)
+        (self.project / ".git/HEAD").touch()
         places = (".config", ".local/state", ".local/share")
         config_dir, state, data = (str(self.home / place / "dispatch-hooks") for place in places)
         self.dirs = Dirs(config_dir, state, str(runtime / "dispatch-hooks"), data)

@@ -29,6 +29,7 @@ from dispatch_hooks.commands import (
     retry,
     show,
     status,
+    statusline,
     tell,
     top,
     uninstall,
@@ -63,6 +64,7 @@ def main(
 
 for module in (
     install, uninstall, doctor, status, top, show, logs, report, answer, tell, cancel, retry, pause, resume, release,
+    statusline,
     diff, merge, discard, clean,
     dispatch, models, parse, ask, relink, demo,
 ):  # fmt: skip

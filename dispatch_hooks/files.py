@@ -140,6 +140,14 @@ def touch(path: str) -> None:
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
 
 
+def stamp(path: str) -> None:
+    """Makes a file's time of change now, and the file where there is none."""
+    try:
+        os.utime(path)
+    except FileNotFoundError:
+        touch(path)
+
+
 def remove(path: str) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)

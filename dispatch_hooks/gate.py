@@ -16,10 +16,10 @@ from dispatch_hooks.errors import FatalError
 from dispatch_hooks.paths import Dirs
 
 
-def gate_text(dirs: Dirs, python: str, command: str) -> str:
-    """hooks/gate.sh below what it needs to know."""
+def gate_text(dirs: Dirs, python: str, command: str, name: str = "gate.sh") -> str:
+    """hooks/gate.sh (or another script there) below what it needs to know."""
     hooks = resources.shared("hooks")
-    with open(os.path.join(hooks, "gate.sh"), encoding="utf-8") as file:
+    with open(os.path.join(hooks, name), encoding="utf-8") as file:
         first, _, rest = file.read().partition("\n")
     return f"{first}\n{words(dirs, python, command)}hooks={shlex.quote(hooks)}\n{rest}"
 

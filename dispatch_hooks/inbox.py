@@ -73,6 +73,11 @@ def _events(place: str) -> list[dict]:
     return sorted((event for name, event in found if event and _sound(name, event)), key=urgency)
 
 
+def every(chat: str) -> list[dict]:
+    """All that is known to have happened to a chat's tasks, delivered or not."""
+    return [event for place in _places(folder(chat)) for event in _events(place)]
+
+
 NEEDED = {"key": str, "task": str, "project": str, "chat": str, "kind": str, "text": str, "run": int}
 
 

@@ -1,6 +1,7 @@
 """Install and uninstall: settings, skill, gate and stub, all of them or none.
 
     <data>/gate.sh             what the entries in the settings call
+    <data>/statusline.sh       what the status line calls
     <data>/bin/dispatch-hooks  the command line, for workers and wherever it is not on PATH
     <data>/dirs                the folders in force, as dispatch_hooks.paths reads them
     <data>/aside/<n>/dispatch  a foreign skill of our skill's name, to be given back
@@ -20,7 +21,7 @@ import shutil
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from dispatch_hooks import edits, files, gate, jsontext, paths, settings
+from dispatch_hooks import edits, files, gate, jsontext, paths, settings, statusbar
 from dispatch_hooks.edits import Change, Edit, Move, Plan
 from dispatch_hooks.errors import FatalError
 from dispatch_hooks.paths import Dirs
@@ -81,33 +82,36 @@ def install(
     dirs: Dirs,
     dry_run: bool = False,
     force: bool = False,
+    statusline: bool | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> list[Change]:
     """Installs into one scope. No changes when all is as it should be already; dry_run only tells them.
 
-    `force` sets a foreign skill named dispatch aside. FatalError, and nothing changed, where a file cannot be
-    read or written, is no JSON, or is not ours to replace.
+    `force` sets a foreign skill named dispatch aside; `statusline` puts our part into Claude Code's status line or
+    takes it out (None: as it is). FatalError, and nothing changed, where a file cannot be read or written, is no
+    JSON, or is not ours to replace.
     """
     where, python = place(scope, project, home, environ), gate.interpreter()
     command = gate.command_name(dirs, environ)
     gate.check_paths(dirs, python)
 
     def plan() -> Plan:
-        return _install(where, dirs, python, command, force)
+        return _install(where, dirs, python, command, force, statusline)
 
     if dry_run:
         return told(plan(), dirs)
     return told(edits.carry_out(plan, home), dirs) + gate.compile_hooks(python)
 
 
-def _install(where: Place, dirs: Dirs, python: str, command: str, force: bool) -> Plan:
+def _install(where: Place, dirs: Dirs, python: str, command: str, force: bool, statusline: bool | None) -> Plan:
     kept = record(dirs)
     known, skill_known = kept["settings"].get(where.settings), kept["skills"].get(where.skill)
-    entry, changed = _with_us(where, dirs, known, settings.rules(command))
+    entry, changed = _with_us(where, dirs, known, settings.rules(command), statusline)
     kept["settings"][where.settings] = entry
     kept["skills"][where.skill], skill = _skill_with_us(where, dirs, skill_known, force)
     steps = [
         edits.edit(settings.gate_file(dirs), gate.gate_text(dirs, python, command).encode(), 0o700),
+        edits.edit(statusbar.script_file(dirs), gate.gate_text(dirs, python, command, "statusline.sh").encode(), 0o700),
         edits.edit(gate.stub_file(dirs), gate.stub_text().encode(), 0o700),
         edits.edit(_dirs_file(dirs), f"{paths.join(dirs)}\n".encode(), 0o600),
         *skill,
@@ -127,19 +131,35 @@ def _record_edit(dirs: Dirs, kept: dict) -> Edit:
     return edits.edit(_record_file(dirs), json.dumps(kept, indent=1, ensure_ascii=False).encode(), 0o600)
 
 
-def _with_us(where: Place, dirs: Dirs, known: dict | None, rules: list[str]) -> tuple[dict, Edit]:
+def _with_us(
+    where: Place, dirs: Dirs, known: dict | None, rules: list[str], statusline: bool | None
+) -> tuple[dict, Edit]:
     """The settings' entry for the record, and their edit."""
     name, groups = where.settings, settings.groups(dirs)
     now = edits.edit(name, None)
-    right = settings.installed(jsontext.load(_text(now.before, name), name), groups, rules)
+    value = jsontext.load(_text(now.before, name), name)
+    wanted = statusline if statusline is not None else _shown(value, known)
+    line = statusbar.right(value, dirs) if wanted else statusbar.theirs(value) is None
+    right = line and settings.installed(value, groups, rules)
     if right and known:
         return known, now._replace(after=now.before)
     before = _without_us(now.before, name, known, dirs)
     clean = _text(before, name)
-    after = now.before if right else settings.add(clean, name, groups, rules).encode()
+    after = now.before if right else _added(clean, name, groups, rules, dirs if wanted else None)
     added = [rule for rule in rules if rule not in settings.allowed(jsontext.load(clean, name))]
-    entry = {"scope": where.scope, "skill": where.skill, "rules": added, "after": _sha(after)}
+    entry = {"scope": where.scope, "skill": where.skill, "rules": added, "after": _sha(after), "statusline": wanted}
     return {**entry, "before": None if before is None else before.decode()}, now._replace(after=after)
+
+
+def _shown(value: object, known: dict | None) -> bool:
+    """Whether our part of the status line was asked for."""
+    return bool(known and known.get("statusline")) or statusbar.theirs(value) is not None
+
+
+def _added(text: str, name: str, groups: dict, rules: list[str], bar: Dirs | None) -> bytes:
+    """Settings with our part; with that of the status line, where its folders are given."""
+    after = settings.add(text, name, groups, rules)
+    return (statusbar.add(after, name, bar) if bar else after).encode()
 
 
 def _text(data: bytes | None, name: str) -> str:
@@ -157,10 +177,12 @@ def _without_us(data: bytes | None, name: str, known: dict | None, dirs: Dirs) -
     if known and _sha(data) == known["after"]:
         return old
     text = _text(data, name)
-    if known is None and not settings.ours(jsontext.load(text, name)):
+    value = jsontext.load(text, name)
+    if known is None and not settings.ours(value) and statusbar.theirs(value) is None:
         return data
     rules = known["rules"] if known else [rule for n in gate.names(dirs) for rule in settings.rules(n)]
-    rest = settings.remove(text, name, rules, like=_text(old, name))
+    like = _text(old, name)
+    rest = statusbar.remove(settings.remove(text, name, rules, like=like), name, like)
     if not (old or b"").strip() and jsontext.load(rest, name) == {}:
         return old
     return rest.encode()
@@ -238,7 +260,8 @@ def _uninstall(where: Place, dirs: Dirs, purge: bool) -> Plan:
         kept["folders"] = [each for each in folders if any(path.startswith(_inside(each)) for path in used)]
         return Plan([*steps, _record_edit(dirs, kept)], stays, folders)
     compiled = os.path.join(dirs.state, "config.json")
-    last = (settings.gate_file(dirs), gate.stub_file(dirs), _dirs_file(dirs), _record_file(dirs), compiled)
+    scripts = (settings.gate_file(dirs), statusbar.script_file(dirs), gate.stub_file(dirs))
+    last = (*scripts, _dirs_file(dirs), _record_file(dirs), compiled)
     steps += [edits.edit(path, None) for path in last]
     full, empty = ([], []) if purge else _left(dirs, steps)
     return Plan(steps, stays + full, folders + empty)

@@ -206,6 +206,22 @@ def _dump(value: Any, style: _Style, margin: str | None) -> str:
     return lines.replace("\n", style.newline + margin)
 
 
+def replace(text: str, path: Path, value: Any, like: str = "") -> str:
+    """The text with another value at a path, written as in the text `like` where that has the same one there."""
+    node = _find(_tree(text), path)
+    new = _written(like, path, value) or json.dumps(value, ensure_ascii=False)
+    return text[: node.start] + new + text[node.end :]
+
+
+def _written(text: str, path: Path, value: Any) -> str:
+    try:
+        node = _find(_tree(text), path)
+    except (KeyError, IndexError):
+        return ""
+    raw = text[node.start : node.end]
+    return raw if json.loads(raw) == value else ""
+
+
 def remove(text: str, path: Path, like: str = "") -> str:
     """The text without the item at a path. KeyError where there is none.
 

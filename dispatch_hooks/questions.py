@@ -61,13 +61,19 @@ def waiting(folder: str) -> list[dict]:
 
 def answer(folder: str, n: int, text: str, by: str, now: float) -> bool:
     """True for the first answer to a question, whoever else answers at the same time."""
-    return files.create_json(_path(folder, "answers", n), {"n": n, "text": text, "by": by, "at": now})
+    return _close(folder, n, {"n": n, "text": text, "by": by, "at": now})
 
 
 def withdraw(folder: str, n: int, why: str, now: float) -> bool:
     """Closes a question that needs no answer any more. False where the person was faster."""
     record = {"n": n, "text": f"({why})", "by": "terminal", "at": now, "moot": True}
-    return files.create_json(_path(folder, "answers", n), record)
+    return _close(folder, n, record)
+
+
+def _close(folder: str, n: int, record: dict) -> bool:
+    first = files.create_json(_path(folder, "answers", n), record)
+    files.stamp(tasks.changed_file())
+    return first
 
 
 def answers(folder: str, but: set[int] = frozenset()) -> list[dict]:

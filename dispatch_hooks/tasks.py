@@ -151,6 +151,12 @@ def _unreadable(path: str) -> dict:
 
 def set_status(folder: str, value: dict) -> None:
     files.write_json(os.path.join(folder, "status.json"), value)
+    files.stamp(changed_file())
+
+
+def changed_file() -> str:
+    """Stamped after every change that the status line may have to show (dispatch_hooks.statusline)."""
+    return os.path.join(paths.dirs().state, "changed")
 
 
 def supervised(folder: str) -> bool:
@@ -172,11 +178,13 @@ def active_file(folder: str) -> str:
 
 def activate(folder: str) -> None:
     files.write(active_file(folder), folder + "\n")
+    files.stamp(changed_file())
     remember_outstanding()
 
 
 def deactivate(folder: str) -> None:
     files.remove(active_file(folder))
+    files.stamp(changed_file())
 
 
 def active() -> list[str]:
@@ -187,6 +195,7 @@ def active() -> list[str]:
 def note_asking(folder: str) -> None:
     """Puts a task on the list of those that ask; who reads the list takes off what asks no more."""
     files.touch(os.path.join(_asking(), key(folder)))
+    files.stamp(changed_file())
 
 
 def forget_asking(folder: str) -> None:

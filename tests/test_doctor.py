@@ -497,6 +497,8 @@ def test_a_full_disk_is_found(world, monkeypatch):
 def test_git_and_the_repository(world):
     one(world.wrong(records.git), "warn", "no git repository")
     (world.project / ".git").mkdir()
+    one(world.wrong(records.git), "warn", "no git repository")
+    (world.project / ".git/HEAD").touch()
     assert world.wrong(records.git) == []
     world.env["PATH"] = str(world.bin)
     one(world.wrong(records.git), "warn", "git is not on PATH")
@@ -706,6 +708,7 @@ def test_a_purge_while_tasks_run_is_refused(bare):
 
 def test_doctor_is_content_beside_the_real_claude_code(product):
     (product.sandbox.project / ".git").mkdir()
+    (product.sandbox.project / ".git/HEAD").touch()
     done = product("doctor", "--json")
     found = json.loads(done.stdout)["findings"]
     assert [f for f in found if f["state"] != "ok"] == []

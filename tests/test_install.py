@@ -110,7 +110,7 @@ def test_an_installation_is_the_settings_the_skill_the_gate_and_the_stub(world, 
     data = Path(world.dirs.data)
     assert set(made) == {
         *(str(world.root / path) for path in (SETTINGS[scope], SKILL[scope])),
-        *(str(data / name) for name in ("gate.sh", "bin/dispatch-hooks", "dirs")),
+        *(str(data / name) for name in ("gate.sh", "statusline.sh", "bin/dispatch-hooks", "dirs")),
     }
     rules = settings.rules(str(data / "bin/dispatch-hooks"))
     groups = {event: [group] for event, group in settings.groups(world.dirs).items()}

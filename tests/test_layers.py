@@ -14,7 +14,7 @@ PACKAGE = Path(dispatch_hooks.__file__).parent
 
 FLOORS = [
     {"files", "paths", "processes", "errors", "resources", "clock", "git", "__init__"},
-    {"config", "models", "schemas", "settings", "jsontext", "faults", "own"},
+    {"config", "models", "schemas", "settings", "statusbar", "jsontext", "faults", "own"},
     {"tasks", "plan", "questions", "inbox", "hosts", "transcript", "ids"},
     {"backends", "launchers"},
     {"request", "grammar", "control", "digest", "briefing", "worker", "outcome", "inputs", "ledger",
@@ -22,7 +22,8 @@ FLOORS = [
      "queue", "after", "forecast",
      "gate", "install", "authority", "plugin", "asking", "worktrees",
      "configfile", "resolve", "catalogue", "listing", "failures", "fallback"},
-    {"supervisor", "waiting", "recover", "salvage", "steer", "overview", "doctor"},
+    {"supervisor", "waiting", "recover", "salvage", "steer", "overview", "doctor",
+     "statusline"},
     {"host", "watcher"},
     {"view"},
     {"report", "commands", "demo"},

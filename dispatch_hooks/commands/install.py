@@ -23,13 +23,16 @@ def install(
     scope: str = typer.Option("user", help="user: all your chats; project: all who share it; local: you, here."),
     dry_run: bool = typer.Option(False, "--dry-run", help="Only print what would change."),
     force: bool = typer.Option(False, "--force", help="Set another skill named dispatch aside, till uninstall."),
+    statusline: bool = typer.Option(
+        None, "--statusline/--no-statusline", help="Show tasks in Claude Code's status line, below your own."
+    ),
 ) -> None:
     """Put our hooks into Claude Code's settings. All else in them stays as it is.
 
     Example: dispatch-hooks install --scope local
     """
     authority.refuse_worker(dict(os.environ), "install hooks")
-    changes = installing.install(scope, **whose(chosen()), dry_run=dry_run, force=force)
+    changes = installing.install(scope, **whose(chosen()), dry_run=dry_run, force=force, statusline=statusline)
     report(changes, dry_run)
     if dry_run:
         return

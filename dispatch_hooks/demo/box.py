@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from dispatch_hooks import gate, install, paths, processes
+from dispatch_hooks import files, gate, install, paths, processes
 from dispatch_hooks.errors import FatalError
 from dispatch_hooks.paths import Dirs
 
@@ -53,7 +53,7 @@ def box(pace: float) -> Iterator[Box]:
         os.environ.clear()
         os.environ.update(env)
         made = Box(root, env["HOME"], os.path.join(root, "shop"), paths.default(), env)
-        os.makedirs(os.path.join(made.project, ".git"))  # so that no repository around it is taken for the project
+        files.touch(os.path.join(made.project, ".git", "HEAD"))  # else a repository around it would be the project
         _configure(made, pace)
         _put_on_path(made)
         install.install("user", project=made.project, home=made.home, dirs=made.dirs, environ=env)

@@ -85,7 +85,8 @@ def git(ground: Ground) -> list[Finding]:
     place = short(ground.project, ground.home)
     if backends.which("git", ground.env.get("PATH", os.defpath)) is None:
         return [say("warn", "git is not on PATH; workers mostly want it")]
-    if not os.path.lexists(os.path.join(ground.project, ".git")):
+    marks = (os.path.join(ground.project, ".git", "HEAD"), os.path.join(ground.project, ".git"))
+    if not (os.path.lexists(marks[0]) or os.path.isfile(marks[1])):
         return [say("warn", f"{place} is no git repository: what a worker changes cannot be taken back", "git init")]
     return [say("ok", f"{place} is a git repository")]
 
