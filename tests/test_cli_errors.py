@@ -14,8 +14,8 @@ from dispatch_hooks import errors, files, questions, tasks
 from dispatch_hooks.__main__ import _run
 
 EVERY = (
-    "install", "uninstall", "doctor", "status", "top", "show", "logs", "answer", "tell", "cancel", "retry", "clean",
-    "dispatch", "parse", "ask", "relink", "config",
+    "install", "uninstall", "doctor", "status", "top", "statusline", "show", "logs", "answer", "tell", "cancel",
+    "retry", "clean", "dispatch", "parse", "ask", "relink", "config",
 )  # fmt: skip
 
 

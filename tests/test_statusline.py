@@ -15,7 +15,6 @@ from dispatch_hooks import files, gate, hosts, inbox, jsontext, questions, statu
 from dispatch_hooks.errors import FatalError
 from dispatch_hooks.paths import Dirs
 from tests.harness.modelserver import hold, worker
-from tests.harness.waiting import wait_until
 from tests.test_install import SETTINGS, World, edited
 from tests.test_loop import ask, ticks
 
@@ -255,21 +254,21 @@ def test_claude_code_shows_it_below_the_persons_own(chat, claude, server):
     claude.write_settings({"statusLine": {"type": "command", "command": "echo my own line", "refreshInterval": 1}})
     before = claude.settings_file.read_bytes()
     product = Product(claude).install("--statusline")
-    server.rule(worker("count the apples"), hold("go", ticks("count-apples", "there are 42")), "done")
-    server.rule(worker("count the pears"), ask("Which pears?"), ticks("count-pears", "there are seven"), "done")
+    server.rule(worker("count the lines"), hold("go", ticks("count-lines", "there are 42")), "done")
+    server.rule(worker("count the rows"), ask("Which rows?"), ticks("count-rows", "there are seven"), "done")
     here = chat()
     here.wait_for("my own line")
-    here.say("dispatch opus to count the apples")
+    here.say("dispatch opus to count the lines")
     screen = here.wait_for("1 running")
     lines = [text.strip() for text in screen.splitlines()]
     assert lines[lines.index("my own line") + 1].startswith("1 running")
-    here.say("dispatch opus to count the pears")
+    here.say("dispatch opus to count the rows")
     here.wait_for("1 running · 1 asks")
     server.release("go")
-    product.wait("count-apples", "finished")
+    product.wait("count-lines", "finished")
     here.say("answer: the green ones")
-    product.wait("count-pears", "finished")
-    wait_until(lambda: " asks" not in here.screen() and "1 running" not in here.screen().split("my own line")[-1])
+    product.wait("count-rows", "finished")
+    here.wait_for(lambda screen: not {"asks", "running"} & set(screen.split("my own line")[-1].split()))
     assert "my own line" in here.screen()
     product("uninstall")
     assert claude.settings_file.read_bytes() == before
