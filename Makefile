@@ -30,6 +30,13 @@ torture: $(MADE)
 schemas: $(MADE)
 	$(PY) -m dispatch_hooks.schemas
 
+# The site, into build/docs. Its references come from the program itself; what is not as it should be fails.
+docs: $(MADE)
+	@$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	$(PY) -m tools.references
+	@NO_MKDOCS_2_WARNING=1 DISABLE_MKDOCS_2_WARNING=true $(VENV)/bin/mkdocs build --strict --quiet
+	@echo 'open build/docs/index.html'
+
 clean:
 	rm -rf $(VENV) .cache .pytest_cache .ruff_cache .hypothesis build dist
 

@@ -478,6 +478,7 @@ class Finding(Ours):
     state: Literal["ok", "warn", "fail"]
     text: str
     fix: str | None = Field(description="What to type.")
+    about: str = Field(description="The anchor in docs/troubleshooting.md that explains it.")
 
 
 class DoctorReport(Ours):

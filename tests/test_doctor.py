@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sys
 import time
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from dispatch_hooks import doctor, files, gate, inbox, install, paths, processes, resources, schemas, settings, tasks
 from dispatch_hooks import hosts as running
-from dispatch_hooks.doctor import claude, events, installation, records, workers
+from dispatch_hooks.doctor import claude, events, installation, plugged, records, workers
 from dispatch_hooks.doctor.ground import Finding, Ground
 from tests.harness.waiting import wait_until
 
@@ -712,5 +713,57 @@ def test_doctor_is_content_beside_the_real_claude_code(product):
     done = product("doctor", "--json")
     found = json.loads(done.stdout)["findings"]
     assert [f for f in found if f["state"] != "ok"] == []
-    assert {"check": "login", "state": "ok", "text": "claude is logged in (api_key)", "fix": None} in found
+    login = {"check": "login", "state": "ok", "text": "claude is logged in (api_key)", "fix": None, "about": "login"}
+    assert login in found
     assert done.returncode == 0
+
+
+# the plugin
+
+
+@pytest.fixture
+def enabled(world):
+    """The plugin enabled for the user, as Claude Code writes that down, and what its first chat left."""
+    world.home.joinpath(".claude/plugins/data/dispatch-hooks-market").mkdir(parents=True)
+    world.home.joinpath(".claude/settings.json").write_text('{"enabledPlugins": {"dispatch-hooks@market": true}}')
+    return world
+
+
+def remembered(world, python=sys.executable, dirs=None):
+    words = gate.words(dirs or world.dirs, python, "dispatch-hooks")
+    world.home.joinpath(".claude/plugins/data/dispatch-hooks-market/words").write_text(words)
+
+
+def test_a_plugin_alone_is_an_installation(enabled):
+    remembered(enabled)
+    (found,) = found_of(enabled)
+    assert (found.state, sys.executable in found.text) == ("ok", True)
+    assert installation.hooks(enabled.ground()) == []
+
+
+def test_a_plugin_without_its_first_chat_its_python_or_our_folders_is_said(enabled):
+    assert found_of(enabled)[0].state == "warn"
+    remembered(enabled, python="/gone/python3")
+    assert "its Python is gone: /gone/python3" in found_of(enabled)[0].text
+    remembered(enabled, dirs=enabled.dirs._replace(state="/elsewhere"))
+    assert "they see different tasks" in found_of(enabled)[0].text
+    kept = enabled.home / ".claude/plugins/data/dispatch-hooks-market"
+    kept.joinpath("words").write_text("sought=1\n")
+    assert "no Python 3.11 or newer" in found_of(enabled)[0].text
+
+
+def test_libraries_that_could_not_be_fetched_are_said(enabled):
+    remembered(enabled)
+    enabled.home.joinpath(".claude/plugins/data/dispatch-hooks-market/libraries.log").write_text("no network")
+    assert [found.state for found in found_of(enabled)] == ["ok", "warn"]
+
+
+def test_a_plugin_that_is_switched_off_for_the_project_counts_for_nothing(enabled):
+    enabled.project.joinpath(".claude").mkdir()
+    enabled.project.joinpath(".claude/settings.json").write_text('{"enabledPlugins": {"dispatch-hooks@market": false}}')
+    assert found_of(enabled) == []
+    assert installation.hooks(enabled.ground())[0].state == "fail"
+
+
+def found_of(world):
+    return plugged.plugin(world.ground())

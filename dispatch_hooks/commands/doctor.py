@@ -6,7 +6,7 @@ import os
 
 import typer
 
-from dispatch_hooks import authority
+from dispatch_hooks import authority, resources
 from dispatch_hooks import doctor as examination
 from dispatch_hooks.doctor.ground import Finding, here
 
@@ -50,6 +50,10 @@ def show(findings: list[Finding], done: list[str]) -> None:
         console.print(state + Text(f"{finding.check:<{wide}}  {_plain(finding.text)}"))
         if finding.fix:
             console.print(Text(f"{'':<{wide + 8}}type: {_plain(finding.fix)}"))
+    wrong = dict.fromkeys(finding.about() for finding in findings if finding.state != "ok")
+    if wrong:
+        more = ", ".join(f"#{anchor}" for anchor in wrong)
+        console.print(Text(f"about them: {resources.shared('docs')}/troubleshooting.md ({more})"))
     console.print(Text(summary(findings)))
 
 

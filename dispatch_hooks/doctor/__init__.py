@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dispatch_hooks.doctor import claude, events, installation, records, workers
+from dispatch_hooks.doctor import claude, events, installation, plugged, records, workers
 from dispatch_hooks.doctor.ground import Finding, Ground
 from dispatch_hooks.errors import FatalError
 
@@ -17,6 +17,7 @@ CHECKS: tuple[Check, ...] = (
     installation.interpreter,
     installation.folders,
     installation.hooks,
+    plugged.plugin,
     installation.skill,
     installation.name,
     claude.switches,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -40,7 +41,12 @@ class Finding(NamedTuple):
     mend: Callable[[], Any] | None = None
 
     def report(self) -> dict:
-        return {"check": self.check, "state": self.state, "text": self.text, "fix": self.fix}
+        about = {"fix": self.fix, "about": self.about()}
+        return {"check": self.check, "state": self.state, "text": self.text, **about}
+
+    def about(self) -> str:
+        """The anchor in docs/troubleshooting.md that explains the check."""
+        return re.sub(r"[^a-z0-9]+", "-", self.check.partition(" (")[0].lower()).strip("-")
 
 
 def here(env: Mapping[str, str] = os.environ, managed: str = MANAGED) -> Ground:

@@ -64,6 +64,15 @@ def _scope(place: install.Place, folder: str) -> Scope:
     return Scope(place, folder, value, settings.ours(value), "")
 
 
+def plugins(found: list[Scope]) -> list[str]:
+    """The ids (name@marketplace) under which we are enabled as a plugin, wherever that is said."""
+    switches: dict[str, bool] = {}
+    for scope in found:  # the project's say counts more than the user's
+        enabled = scope.value.get("enabledPlugins") if isinstance(scope.value, dict) else None
+        switches |= enabled if isinstance(enabled, dict) else {}
+    return [name for name, on in switches.items() if on is True and name.startswith("dispatch-hooks@")]
+
+
 def load(path: str) -> Any:
     """The settings of a file; {} where there is none, or nothing in it."""
     text = jsontext.decode(edits.read(path) or b"{}", path)
@@ -72,7 +81,12 @@ def load(path: str) -> Any:
 
 def baked(ground: Ground) -> dict[str, str]:
     """The words that install wrote into the gate: python, hooks, state, dirs, command. Empty without a gate."""
-    text = (edits.read(settings.gate_file(ground.dirs)) or b"").decode(errors="replace")
+    return words_in(settings.gate_file(ground.dirs))
+
+
+def words_in(path: str) -> dict[str, str]:
+    """The words of a gate, or of a plugin's file of words."""
+    text = (edits.read(path) or b"").decode(errors="replace")
     names = {"python": "python", "hooks": "hooks", "state": "state", "DISPATCH_HOOKS_DIRS": "dirs"}
     found = {}
     for match in re.finditer(r"^(?:export )?(\w+)=(?=['\"\w/.~-])", text, re.M):
@@ -131,6 +145,8 @@ def hooks(ground: Ground) -> list[Finding]:
     found = scopes(ground)
     there = [scope for scope in found if scope.entries]
     findings = [say("fail", f"Claude Code cannot read its settings: {scope.fault}") for scope in found if scope.fault]
+    if not there and not findings and plugins(found):
+        return []
     if not there and not findings:
         return [say("fail", "Claude Code has no hooks of ours in this folder", "dispatch-hooks install")]
     findings += [_as_installed(ground, scope) for scope in there]

@@ -1,0 +1,104 @@
+"""The documentation: links lead somewhere, references are the program's, and doctor's words are explained."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools import references
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.glob("*.md")])
+FENCED = re.compile(r"^(```+).*?^\1", re.M | re.S)
+
+
+def prose(page: Path) -> str:
+    """A page without its blocks and spans of code."""
+    return re.sub(r"`[^`\n]*`", "", FENCED.sub("", page.read_text(encoding="utf-8")))
+
+
+def anchors(page: Path) -> set[str]:
+    """What can be linked to: headings, as python-markdown names them, and named places."""
+    text = FENCED.sub("", page.read_text(encoding="utf-8"))
+    found = set(re.findall(r'<a id="([^"]+)">', text))
+    for heading in re.findall(r"^#+ +(.+)$", text, re.M):
+        words = re.sub(r"[^\w\s-]", "", heading.replace("`", "")).strip().lower()
+        found.add(re.sub(r"[-\s]+", "-", words))
+    return found
+
+
+def links(page: Path) -> list[str]:
+    return re.findall(r"\]\(([^)\s]+)\)", prose(page))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for link in links(page):
+        if link.startswith(("https://", "http://")):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), f"{page.name}: {link}"
+        assert target.is_relative_to(ROOT), f"{page.name}: {link}"
+        if anchor:
+            assert anchor in anchors(target), f"{page.name}: {link}; there are {sorted(anchors(target))}"
+
+
+@pytest.mark.parametrize("name", references.PAGES)
+def test_references_are_what_the_program_says(name):
+    made = references.PAGES[name]()
+    assert (DOCS / name).read_text(encoding="utf-8") == made, "type: python -m tools.references"
+
+
+def test_every_page_is_in_the_navigation():
+    nav = (ROOT / "mkdocs.yml").read_text().partition("\nnav:\n")[2]
+    listed = set(re.findall(r"^ +- (\S+\.md)$", nav, re.M))
+    assert listed == {page.name for page in DOCS.glob("*.md")}
+
+
+def test_each_check_of_doctor_is_explained():
+    """Its words, as they stand in the code, are anchors of the page that doctor names."""
+    from dispatch_hooks.doctor import events
+    from dispatch_hooks.doctor.ground import Finding
+
+    source = "\n".join(path.read_text() for path in (ROOT / "dispatch_hooks/doctor").glob("*.py"))
+    words = re.findall(r'Finding(?:\(|, )f?"([^"]+)"', source)
+    assert len(words) > 20
+    names = {word for word in words if "{" not in word} | {"hooks (user)"}
+    names |= {f"{event} hook" for event in events.SAMPLES}
+    missing = {name for name in names if Finding(name, "ok", "").about() not in anchors(DOCS / "troubleshooting.md")}
+    assert not missing
+
+
+def test_the_examples_of_the_configuration_are_valid():
+    import tomllib
+
+    from dispatch_hooks.models import Config
+
+    for page in PAGES:
+        for text in re.findall(r"^```toml\n(.*?)^```", page.read_text(), re.M | re.S):
+            Config(**tomllib.loads(text))
+
+
+def test_commands_that_pages_name_exist():
+    from typer.main import get_command
+
+    from dispatch_hooks import cli
+
+    known = set(get_command(cli.app).commands)
+    for page in PAGES:
+        for block in re.findall(r"`([^`\n]*)`", page.read_text()):
+            for named in re.findall(r"(?:^|[;&|] ?)dispatch-hooks ([a-z]+)\b", block):
+                assert named in known, f"{page.name}: {block}"
+
+
+def test_the_site_builds_strictly(tmp_path):
+    pytest.importorskip("material", reason="type: make docs (pip install '.[docs]')")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    page = (tmp_path / "site/quickstart.html").read_text()
+    assert not re.findall(r'(?:src|href)="(?:https?:)?//(?!squidfunk)', page.partition("<main")[0])
