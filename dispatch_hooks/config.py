@@ -21,11 +21,13 @@ DEFAULTS = {
     "keep_days": 30,
     "check": "",
     "check_seconds": 600,
+    "launcher": "local",
     "env": {"drop": []},
     "worktree": {"use": "asked", "merge": "merge", "copy": [], "link": [], "setup": ""},
     "models": {},
     "aliases": {},
     "backends": {},
+    "launchers": {},
 }
 """Every key with its default; dispatch_hooks.models.Config says what each means and holds them to types."""
 
@@ -86,8 +88,8 @@ WORKTREE = {"use": ("asked", "always"), "merge": ("ff", "merge", "squash")}
 OWN_PERMISSIONS = ("ask", "auto", "bypass")
 LEAST = {"max_parallel": 1, "max_waiting": 0, "ask_seconds": 0, "keep_days": 0, "check_seconds": 1}
 ENTRIES = {
-    "models": {"backend": str, "name": str, "fallback": str},
-    "aliases": {"model": str, "prompt": str, "fallback": str},
+    "models": {"backend": str, "name": str, "fallback": str, "launcher": str},
+    "aliases": {"model": str, "prompt": str, "fallback": str, "launcher": str},
     "backends": {
         **{"command": list, "program": str, "protocol": str, "resume": list, "fields": dict},
         "max_parallel": int,
@@ -112,6 +114,8 @@ def _wrong(found: dict) -> str:
     if wrong := _wrong_worktree(found.get("worktree", {})):
         return wrong
     drop = found.get("env", {}).get("drop", [])
+    if wrong := _wrong_launchers(found.get("launchers", {})):
+        return wrong
     return "" if _strings(drop) else f"env.drop should be a list of names, it is {drop!r}"
 
 
@@ -122,6 +126,24 @@ def _wrong_worktree(said: dict) -> str:
             return f"worktree.{key} should be a {type(own).__name__}, it is {value!r}"
         if value not in WORKTREE.get(key, [value]):
             return f"worktree.{key} should be one of {', '.join(WORKTREE[key])}, it is {value!r}"
+    return ""
+
+
+LAUNCHER_NEEDS = {"slurm": (), "ssh": ("host",), "command": ("submit", "poll", "cancel")}
+"""The kinds of launcher, and what each cannot do without."""
+
+
+def _wrong_launchers(tables: dict) -> str:
+    for name, table in tables.items():
+        kind = table.get("kind") if isinstance(table, dict) else None
+        if kind not in LAUNCHER_NEEDS:
+            return f"launchers.{name}.kind should be one of {', '.join(LAUNCHER_NEEDS)}, it is {kind!r}"
+        for key in LAUNCHER_NEEDS[kind]:
+            if not table.get(key):
+                return f"launchers.{name} needs {key}; see docs/clusters.md"
+        for key in ("options", "export", "submit", "poll", "cancel"):
+            if not _strings(table.get(key, [])):
+                return f"launchers.{name}.{key} should be a list of words, it is {table[key]!r}"
     return ""
 
 
@@ -188,5 +210,6 @@ def vocabulary(config: dict, tasks: list[str]) -> dict:
         "aliases": list(config["aliases"]),
         "backends": sorted({*CLI, *config["backends"]}),
         "tasks": tasks,
+        "launchers": ["local", *config["launchers"]],
         "default": config["default"],
     }

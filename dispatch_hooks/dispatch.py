@@ -120,7 +120,7 @@ def _launch(folder: str, task: dict, env: dict) -> None:
         tasks.lay_out(task, plan.write(task["title"], task["text"], task["plan"], task["context"]))
     except OSError:  # the supervisor meets the same obstacle and tells of it
         pass
-    launchers.get(task.get("launcher", "local")).start(folder, env)
+    launchers.start(folder, env)
 
 
 def told(origin: dict, text: str) -> None:
@@ -181,6 +181,7 @@ def _resolve(item: dict, origin: dict, settings: dict, env: dict) -> tuple[dict,
     if why:
         return {}, why
     task["permissions"] = item.get("permissions") or found["permissions"] or settings["permissions"]
+    task["launcher"] = item.get("launcher") or found["launcher"] or settings["launcher"]
     return task, _missing(task, settings, env)
 
 
@@ -222,13 +223,16 @@ def _plain(item: dict, origin: dict, settings: dict) -> dict:
 
 def _missing(task: dict, settings: dict, env: dict) -> str:
     """Why the task's CLI cannot run, "" if it can."""
+    if task["launcher"] not in ("local", *settings["launchers"]):
+        known = ", ".join(settings["launchers"]) or "none yet"
+        return f'there is no launcher "{task["launcher"]}" in your config.toml ({known}); see docs/clusters.md'
     if task["directory"] and not os.path.isdir(os.path.join(task["project"], task["directory"])):
         return f"there is no folder {task['directory']} in {task['project']}"
     try:
         program = backends.get(task["backend"], settings).program(task, settings)
     except (KeyError, IndexError, TypeError):
         return f'backend "{task["backend"]}" has no command in your config.toml; see dispatch-hooks config path'
-    if backends.which(program, env.get("PATH", os.defpath)) is None:
+    if task["launcher"] == "local" and backends.which(program, env.get("PATH", os.defpath)) is None:
         return f"{program} is not on PATH; install it, or see dispatch-hooks doctor"
     return ""
 
@@ -266,6 +270,7 @@ def _named(task: dict) -> str:
     more = f", {task['permissions']}" if task["permissions"] == "bypass" else ""
     more += ", read-only" if task["read_only"] else ""
     more += ", worktree" if task["worktree"] else ""
+    more += f", on {task['launcher']}" if task["launcher"] != "local" else ""
     return f"{task['id']} ({who}, {steps} step{'s' if steps > 1 else ''}{more})"
 
 

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import os
 
-from dispatch_hooks import after, check, inputs, outcome, tasks, worker, worktrees
+from dispatch_hooks import after, check, config, inputs, outcome, remote, tasks, worker, worktrees
 from dispatch_hooks.worktrees import sharing
 
 
 def close(run, now: float) -> None:
     """Ends a run of the supervisor (whose lock is held until after this)."""
     worker.leave_none(run.mark, os.getpid())
+    if run.end.get("interrupted") or run.end.get("superseded"):
+        return  # the engine says what became of it, or starts it again, or has done so already
     try:
         state, why = _judge(run, now)
     except Exception as error:
@@ -23,6 +25,19 @@ def close(run, now: float) -> None:
     sharing.end(run.task, run.status)
     run.status.update(state=state, why=why, ended=now, worker=None)
     run.ledger.end(lambda: _close_questions(run), run.ledger.write, lambda: _announce(run), lambda: _leave(run))
+
+
+def hand_over(folder: str, task: dict, status: dict, now: float) -> None:
+    """Has an engine of another machine start the supervisor there. Under the task's lock."""
+    settings = config.load()
+    try:
+        remote.send(folder, task, status, remote.settings(task, settings))
+    except OSError as error:
+        why = f"{task['launcher']} did not take it: {error.strerror or error}"
+        status.update(state="failed", why=why, ended=now, run=status["run"] + 1, supervisor=None)
+        tasks.set_status(folder, status)
+        outcome.announce(folder, task, status)
+        tasks.deactivate(folder)
 
 
 def _judge(run, now: float) -> tuple[str, str]:

@@ -70,6 +70,11 @@ def cancelled(folder: str) -> bool:
     return os.path.lexists(_mark(folder))
 
 
+def cancelled_at(folder: str) -> float:
+    """When the person wanted it ended."""
+    return os.stat(_mark(folder)).st_mtime
+
+
 def forget_cancel(folder: str) -> None:
     files.remove(_mark(folder))
 

@@ -33,6 +33,9 @@ OWN = "What it may do, instead of the top permissions: ask, auto, or bypass (any
 AFTER = "The model, alias or backend that goes on where this one cannot: not logged in, out of quota, unknown."
 
 
+WHERE = "The launcher of its workers; else the top one."
+
+
 class EnvTable(Ours):
     drop: list[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]] = Field(
         default_factory=list, description="Names of variables that workers must not inherit."
@@ -67,6 +70,7 @@ class Model(Ours):
     name: str = Field(ABSENT, min_length=1, description="What the CLI calls it, if not as this table is called.")
     permissions: Permissions = Field(ABSENT, description=OWN)
     fallback: str = Field(ABSENT, description=AFTER)
+    launcher: str = Field(ABSENT, min_length=1, description=WHERE)
 
 
 class Alias(Ours):
@@ -76,6 +80,7 @@ class Alias(Ours):
     prompt: str = Field("", description="What every worker of this alias is told before its task.")
     permissions: Permissions = Field(ABSENT, description=OWN)
     fallback: str = Field(ABSENT, description=AFTER)
+    launcher: str = Field(ABSENT, min_length=1, description=WHERE)
 
 
 class Fields(Ours):
@@ -107,6 +112,37 @@ class Backend(Ours):
     max_parallel: int = Field(ABSENT, ge=1, le=64, description="How many of its tasks may run at the same time.")
 
 
+class Launcher(Ours):
+    """Where supervisors run, other than here: an engine that queues and runs them (docs/clusters.md)."""
+
+    kind: Literal["slurm", "ssh", "command"] = Field(description="Slurm, a machine behind ssh, or commands of yours.")
+    max_parallel: int = Field(ABSENT, ge=1, description="How many of its jobs there may be at the same time.")
+    python: str = Field(ABSENT, min_length=1, description="The far side's Python, where it is another than here.")
+    map: dict[str, str] = Field(default_factory=dict, description="Folders that are called differently there.")
+    options: list[str] = Field(default_factory=list, description="More words for sbatch or ssh.")
+    export: list[str] = Field(
+        default_factory=list, description="ssh: the variables that go along, over standard input."
+    )
+    host: str = Field(ABSENT, min_length=1, description="ssh: the machine, as ssh takes it.")
+    partition: str = Field(ABSENT, min_length=1, description="slurm: sbatch --partition.")
+    account: str = Field(ABSENT, min_length=1, description="slurm: sbatch --account.")
+    cpus: int = Field(ABSENT, ge=1, description="slurm: sbatch --cpus-per-task.")
+    memory: str = Field(ABSENT, min_length=1, description='slurm: sbatch --mem, for example "8G".')
+    time: str = Field(ABSENT, min_length=1, description='slurm: sbatch --time, for example "12:00:00".')
+    submit: list[str] = Field(
+        ABSENT,
+        min_length=1,
+        description="command: submits the script on its standard input; {name}, {log} and {folder} are filled in; "
+        "the last word that it prints is the job, else its name.",
+    )
+    poll: list[str] = Field(
+        ABSENT,
+        min_length=1,
+        description='command: prints a line for each of {jobs} (or for {job}): "<job> pending|running|ended <why>".',
+    )
+    cancel: list[str] = Field(ABSENT, min_length=1, description="command: ends {job}.")
+
+
 class Config(Ours):
     """config.toml: how your workers run. Every key may be left out."""
 
@@ -132,11 +168,13 @@ class Config(Ours):
     keep_days: int = Field(30, ge=0, description="After how many days `dispatch-hooks clean` removes what is over.")
     check: str = Field("", description='A command of yours that makes "finished" into "checked", as "make test" may.')
     check_seconds: int = Field(600, ge=1, description="How long the check may take.")
+    launcher: str = Field("local", min_length=1, description="Where tasks run that name no place: here, or a launcher.")
     env: EnvTable = Field(default_factory=EnvTable)
     worktree: WorktreeTable = Field(default_factory=WorktreeTable, description="Checkouts of tasks: docs/worktrees.md.")
     models: dict[str, Model] = Field(default_factory=dict, description="Names of yours for models.")
     aliases: dict[str, Alias] = Field(default_factory=dict, description="A model with words of yours: a role.")
     backends: dict[str, Backend] = Field(default_factory=dict, description="Worker CLIs, each by its name.")
+    launchers: dict[str, Launcher] = Field(default_factory=dict, description="Engines to run workers on, by name.")
 
     @model_validator(mode="after")
     def _commands(self) -> Config:
@@ -388,6 +426,7 @@ class Row(Ours):
     backend: str
     permissions: Permissions
     project: str
+    where: str = Field(description="The launcher and node it runs on; empty for here.")
     folder: str = Field(description="Where its plan and output are.")
     branch: str | None = Field(description="The git branch of its worktree, while there is one.")
     worktree: str | None = Field(description="Its own checkout, while there is one.")

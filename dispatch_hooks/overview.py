@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from dispatch_hooks import after, digest, files, inputs, plan, questions, queue, salvage, tasks, worktrees
+from dispatch_hooks import after, digest, files, inputs, plan, questions, queue, remote, salvage, tasks, worktrees
 from dispatch_hooks.worktrees import sharing
 
 ORDER = (
@@ -33,6 +33,7 @@ def row(folder: str) -> dict | None:
         "backend": status.get("backend") or task["backend"],
         "permissions": task["permissions"],
         "project": task["project"],
+        "where": _where(folder, task),
         "folder": os.path.join(task["project"], tasks.place(task)),
         **worktrees.row(task, status),
         "shares": sharing.beside(task) if status["state"] in tasks.RUNNING else [],
@@ -63,8 +64,19 @@ def _steps(task: dict, status: dict) -> tuple[int, int]:
     return plan.count(plan.read(tasks.read_text(task, "plan.md")))
 
 
+def _where(folder: str, task: dict) -> str:
+    """Where it runs, if that is not here: "cluster", "cluster n2"."""
+    if not remote.elsewhere(task):
+        return ""
+    node = remote.last_word(folder)["where"] if tasks.handed(folder) else ""
+    return f"{task['launcher']} {node}".rstrip()
+
+
 def _why(folder: str, task: dict, status: dict) -> str:
     """Why it is so; for one that waits its turn, how many are before it at this moment."""
+    if status["state"] == "waiting" and tasks.handed(folder):
+        said = remote.last_word(folder)["why"]
+        return f"{status['why']} ({said})" if said else status["why"]
     if status["state"] != "waiting":
         return status.get("why") or ""
     ahead = queue.before(folder)

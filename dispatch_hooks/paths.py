@@ -79,6 +79,34 @@ def _private(path: str) -> bool:
     return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
 
 
+MAP = "DISPATCH_HOOKS_MAP"
+"""On another machine: the folders that are called differently there, a line "the host's TAB ours" each."""
+
+
+def renamed(path: str, names: dict[str, str]) -> str:
+    """The path with the folder that it begins with called by its other name."""
+    for old, new in names.items():
+        inner = path.removeprefix(old.rstrip("/"))
+        if inner != path and inner[:1] in ("", "/"):
+            return new.rstrip("/") + inner
+    return path
+
+
+def here(path: str) -> str:
+    """A path of the host's as this machine sees it; the same on the host's own."""
+    return renamed(path, _names()) if MAP in os.environ else path
+
+
+def home(path: str) -> str:
+    """A path of this machine's as the host sees it."""
+    return renamed(path, {ours: theirs for theirs, ours in _names().items()}) if MAP in os.environ else path
+
+
+def _names() -> dict[str, str]:
+    pairs = (line.partition("\t") for line in os.environ[MAP].splitlines())
+    return {theirs: ours for theirs, _, ours in pairs}
+
+
 def config_file() -> str:
     return os.path.join(dirs().config, "config.toml")
 

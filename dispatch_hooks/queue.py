@@ -20,6 +20,12 @@ from dispatch_hooks import files, paths, processes, tasks
 
 MACHINE = "all"
 
+AWAY = "@"
+"""Begins the names of queues for launchers: their tasks take no slot here."""
+
+NOBODY = 0
+"""Stands for a pid where there is none whose end tells: then it is looked at again now and then."""
+
 WITHOUT_END = 1 << 30
 
 COMING = 5.0
@@ -52,18 +58,18 @@ def _locked():
 # turns
 
 
-def enter(folder: str, task: dict, settings: dict) -> tuple[list[int], list[int]]:
-    """(the slots to run with, []) where it is the task's turn, else ([], the pids whose ends it has to hear of).
+def enter(folder: str, task: dict, settings: dict) -> tuple[list[int] | None, list[int]]:
+    """(the slots to run with, []) where it is the task's turn, else (None, the pids whose ends it has to hear of).
 
     Under the task's lock. A slot is free again when its descriptor is closed, by whatever.
     """
     with _locked():
         mine = _ticket(folder, task)
         before = _before(mine)
-        if paused() or not _turn(before, safe(task["backend"]), settings):
+        if paused() or not _turn(before, _backend(mine), settings):
             _issue(mine, folder)
-            return [], _watched(before, mine)
-        slots = [_take(kind) for kind in _kinds(safe(task["backend"]), settings)]
+            return None, _watched(before, mine)
+        slots = [_take(kind) for kind in _kinds(_backend(mine), settings)]
         _forget(folder)
         return slots, []
 
@@ -93,7 +99,13 @@ def ring() -> None:
 
 
 def _ticket(folder: str, task: dict) -> str:
-    return f"{int(task['made'] * 1e6):020}~{safe(task['backend'])}~{tasks.key(folder)}"
+    return f"{int(task['made'] * 1e6):020}~{_kind(task)}~{tasks.key(folder)}"
+
+
+def _kind(task: dict) -> str:
+    """What the queue of a task is called: by its backend here, by its launcher elsewhere."""
+    launcher = task.get("launcher", "local")
+    return safe(task["backend"]) if launcher == "local" else f"{AWAY}{safe(launcher)}"
 
 
 def tickets() -> list[str]:
@@ -153,7 +165,9 @@ def _turn(before: list[str], backend: str, settings: dict) -> bool:
     ahead: dict[str, int] = {}
     for name in before:
         ahead[_backend(name)] = ahead.get(_backend(name), 0) + 1
-    theirs = sum(min(count, _free(kind, settings)) for kind, count in ahead.items())
+    if backend.startswith(AWAY):  # its engine has a queue of its own
+        return _free(backend, settings) > ahead.get(backend, 0)
+    theirs = sum(min(count, _free(kind, settings)) for kind, count in ahead.items() if not kind.startswith(AWAY))
     return _free(MACHINE, settings) > theirs and _free(backend, settings) > ahead.get(backend, 0)
 
 
@@ -161,6 +175,8 @@ def _watched(before: list[str], mine: str) -> list[int]:
     same = [name for name in before if _backend(name) == _backend(mine)]
     if same:
         return _pids([_here("tickets", same[-1])])
+    if _backend(mine).startswith(AWAY):
+        return [NOBODY]  # no end of another machine's is heard here
     slots = [_here("slots", name) for name in files.names(_here("slots")) if name.startswith(f"{MACHINE}.")]
     firsts = {_backend(name): name for name in reversed(before)}.values()
     return _pids([*(path for path in slots if files.held(path)), *(_here("tickets", name) for name in firsts)])
@@ -178,17 +194,26 @@ def cap(kind: str, settings: dict) -> int | None:
     """How many may run: of a backend, or of all on this machine."""
     if kind == MACHINE:
         return settings["max_parallel"]
+    if kind.startswith(AWAY):
+        own = (table for name, table in settings["launchers"].items() if safe(name) == kind.removeprefix(AWAY))
+        return next((table.get("max_parallel") for table in own), None)
     return next((b.get("max_parallel") for name, b in settings["backends"].items() if safe(name) == kind), None)
 
 
 def _kinds(backend: str, settings: dict) -> list[str]:
+    if backend.startswith(AWAY):
+        return []
     return [MACHINE, *([backend] if cap(backend, settings) is not None else [])]
 
 
 def _free(kind: str, settings: dict) -> int:
     """How many slots are; fewer than none where the cap has become lower than what runs."""
     most = cap(kind, settings)
-    return WITHOUT_END if most is None else most - sum(files.held(path) for path in _slots(kind))
+    if most is None:
+        return WITHOUT_END
+    if kind.startswith(AWAY):
+        return most - sum(safe(tasks.handed_to(folder)[1]) == kind.removeprefix(AWAY) for folder in tasks.handed_over())
+    return most - sum(files.held(path) for path in _slots(kind))
 
 
 def _slots(kind: str) -> list[str]:

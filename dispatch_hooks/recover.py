@@ -8,7 +8,8 @@ Rules, for each task on the active list that no supervisor holds:
   Nothing is run again by itself.
 - to be cancelled: as if the cancel came now.
 - a record that cannot be read: written again from its batch, or from what its folder tells.
-A run of another machine or boot: another machine's is left alone; another boot's is lost.
+A run of another machine or boot: another machine's is left alone; another boot's is lost. What an engine has is alive
+as long as the engine believes in it; when it is over without a record of its end, the engine's words are the record.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import time
 
 from dispatch_hooks import (
     after,
+    config,
     dispatch,
     files,
     inbox,
@@ -27,6 +29,8 @@ from dispatch_hooks import (
     outcome,
     plan,
     processes,
+    queue,
+    remote,
     salvage,
     tasks,
     worker,
@@ -69,6 +73,8 @@ def _recover(folder: str, env: dict, now: float) -> str:
     if task is None:
         tasks.deactivate(folder)
         return "gone"
+    if tasks.handed(folder):
+        return _of_engine(folder, task, env, now)
     if tasks.supervised(folder) or _elsewhere(status):
         return "alive"
     if status["state"] in tasks.UNSTARTED and not inputs.cancelled(folder):
@@ -82,9 +88,31 @@ def _recover(folder: str, env: dict, now: float) -> str:
         os.close(lock)
     if was != "lost" and inputs.pending(folder, tasks.status(folder)):
         tasks.activate(folder)
-        launchers.get(task.get("launcher", "local")).start(folder, env)
+        launchers.start(folder, env)
         return "started"
     return was
+
+
+def _of_engine(folder: str, task: dict, env: dict, now: float) -> str:
+    """A task that was handed to an engine: alive as long as that believes in it."""
+    if files.held(tasks.lock_file(folder)):
+        return "alive"  # it is being handed over
+    settings = config.load()
+    if inputs.cancelled(folder):
+        remote.cancel(folder, settings, now)
+    elif not remote.job(folder).get("id"):
+        launchers.start(folder, env)  # whoever handed it over was killed: the engine is asked whether it has it
+        return "started"
+    over = remote.verdict(folder, settings, now) if tasks.handed(folder) else ("cancelled", "")
+    lock = files.lock(tasks.lock_file(folder)) if over else None
+    if lock is None:
+        return "alive"
+    try:
+        remote.take_back(folder)
+        return _bury(folder, task, tasks.status(folder), now, *over)
+    finally:
+        os.close(lock)
+        queue.ring()
 
 
 def _elsewhere(status: dict) -> bool:
@@ -95,25 +123,27 @@ def _elsewhere(status: dict) -> bool:
 def _start_late(folder: str, task: dict, env: dict, now: float) -> str:
     if tasks.status(folder)["state"] == "starting" and 0 <= now - task["made"] < 2.0:
         return "alive"  # its dispatch may be starting it this very moment
-    launchers.get(task.get("launcher", "local")).start(folder, env)
+    launchers.start(folder, env)
     return "started"
 
 
-def _bury(folder: str, task: dict, status: dict, now: float) -> str:
+def _bury(
+    folder: str, task: dict, status: dict, now: float, state: str = "lost", why: str = "its supervisor was killed"
+) -> str:
     """Under the task's lock: the true state, announced, and the task off the active list."""
     was = status["state"]
     if inputs.cancelled(folder):
         inputs.end_cancelled(folder, status, now)
         return "cancelled"
-    if was in tasks.RUNNING:
+    if was in tasks.RUNNING or (was == "waiting" and remote.elsewhere(task)):
         worker.leave_none(worker.mark(folder, status["run"]))
         items = plan.read(tasks.read_text(task, "plan.md"))
         ticked, total = plan.count(items)
         output = bool(tasks.read_text(task, "output.md", 1))
-        status.update(state="lost", why="its supervisor was killed", ended=now, ticked=ticked, items=total)
+        status.update(state=state, why=why, ended=now, ticked=ticked, items=total)
         status.update(output=output, worker=None)
-        worktrees.settle(task, status, "lost")
-        worktrees.tidy(task, status, "lost")
+        worktrees.settle(task, status, state)
+        worktrees.tidy(task, status, state)
         tasks.set_status(folder, status)
     if worktrees.go_on(task, status):
         tasks.set_status(folder, status)

@@ -40,7 +40,7 @@ def parse(prompt: str, vocabulary: dict, taken=()) -> dict:
     "reason": one sentence, "command": None, or "" | "help" | "status" | "models" | "config" behind /dispatch}.
     A task is {"id","title","text","model","alias","backend","worktree","base","after": [ids],
     "missing": [words that were to be ids],"read_only","budget": {"usd","tokens","turns"} or None,"timeout": seconds or
-    None,"directory","permissions","plan": [words],"context"}; of model, alias and backend at most one is set.
+    None,"directory","permissions","launcher","plan": [words],"context"}; one is set of model, alias, backend.
     """
     if not typed(prompt):
         return _no("no person typed this")
@@ -184,7 +184,7 @@ def _awaited(item: dict, by_number: dict, vocabulary: dict) -> tuple[list[str], 
 
 
 def _task(item: dict, after: list[str], missing: list[str]) -> dict:
-    fields = ("model", "alias", "backend", "base", "budget", "timeout", "directory", "permissions")
+    fields = ("model", "alias", "backend", "base", "budget", "timeout", "directory", "permissions", "launcher")
     return {
         "id": item["id"],
         "title": item["title"],

@@ -25,11 +25,11 @@ OPEN = ("gpt-oss",)
 FAMILY_ALONE = frozenset(("gpt", "composer"))
 """Families whose bare name no CLI takes for a model: they mean its own default."""
 
-NOTHING = {"model": "", "alias": "", "alias_prompt": "", "permissions": None, "fallback": ""}
+NOTHING = {"model": "", "alias": "", "alias_prompt": "", "permissions": None, "fallback": "", "launcher": ""}
 
 
 def meaning(named: str, settings: dict, path: str = "") -> tuple[dict, str]:
-    """({"model","alias","alias_prompt","backend","permissions","fallback"}, "") or ({}, why it means nothing here).
+    """({"model","alias","alias_prompt","backend","permissions","fallback","launcher"}, "") or ({}, why not).
 
     path: where CLIs are looked for; a family whose own CLI is not there may be another's.
     """
@@ -45,6 +45,7 @@ def _model(named: str, settings: dict, path: str) -> tuple[dict, str]:
     if model is None:
         return {}, ""
     told = {"model": model.get("name", named), "permissions": model.get("permissions")}
+    told["launcher"] = model.get("launcher", "")
     told["backend"] = model.get("backend") or family(told["model"]) or "claude"
     return {**NOTHING, **told, "fallback": _fallback(model, settings)}, ""
 
@@ -56,6 +57,7 @@ def _alias(named: str, settings: dict, path: str) -> tuple[dict, str]:
     inner, why = meaning(alias.get("model") or "claude", {**settings, "aliases": {}}, path)
     told = {"alias": named, "alias_prompt": alias.get("prompt", "")}
     told["permissions"] = alias.get("permissions") or inner.get("permissions")
+    told["launcher"] = alias.get("launcher") or inner.get("launcher", "")
     return ({}, why) if why else ({**inner, **told, "fallback": alias.get("fallback") or inner["fallback"]}, "")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 
-from dispatch_hooks import after, files, inputs, launchers, questions, queue, tasks
+from dispatch_hooks import after, config, files, inputs, launchers, questions, queue, remote, tasks
 from dispatch_hooks.errors import FatalError
 
 
@@ -86,6 +86,8 @@ def cancel(folder: str, env: dict) -> str:
     tasks.activate(folder)  # first, so that recover finds a mark that nobody was woken for
     inputs.cancel(folder)
     files.ring(tasks.bell_file(folder))
+    if tasks.handed(folder):
+        remote.cancel(folder, config.load(), time.time())
     lock = None if tasks.supervised(folder) else files.lock(tasks.lock_file(folder))
     if lock is None:  # its supervisor finds the mark, at its next look or at its last
         return "cancelling"
@@ -154,7 +156,7 @@ def wake(folder: str, env: dict) -> None:
     """Has the task's supervisor look, or starts one. A supervisor looks once more after it has let its lock go."""
     files.ring(tasks.bell_file(folder))
     if not tasks.supervised(folder):
-        launchers.get(tasks.read(folder).get("launcher", "local")).start(folder, env)
+        launchers.start(folder, env)
 
 
 def asking(project: str) -> list[tuple[str, dict]]:

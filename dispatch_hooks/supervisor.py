@@ -31,6 +31,7 @@ from dispatch_hooks import (
     inputs,
     processes,
     queue,
+    remote,
     tasks,
     waiting,
     worker,
@@ -56,31 +57,42 @@ def main(folder: str, *waited: str) -> int:
     waited: the descriptors that one which has waited for its turn brings along.
     """
     lock = waiting.back(*waited) if waited else None
+    lease = remote.arrive(folder) if remote.is_far() else None
     while True:
         lock = lock or files.lock(tasks.lock_file(folder), wait=1.0)
         if lock is None:
             return 0
-        said = _run(folder, lock)
+        said = _run(folder, lock, lease)
         os.close(lock)
-        if said is None or not (inputs.since(folder, said) or tasks.status(folder)["state"] == "waiting"):
+        if tasks.handed(folder) and not lease:
             return 0
+        if said is None or not (inputs.since(folder, said) or (_waits(folder) and not lease)):
+            return remote.depart(folder, lease) if lease else 0
         lock = None
 
 
-def _run(folder: str, lock: int) -> dict | None:
+def _waits(folder: str) -> bool:
+    """Whether its run was paused: it waits for its turn again."""
+    return tasks.status(folder)["state"] == "waiting"
+
+
+def _run(folder: str, lock: int, lease=None) -> dict | None:
     """One run, under the task's lock, if there is anything to do. What it was started with; None: it is not ours."""
     task, status = tasks.read(folder), tasks.status(folder)
-    if task is None or _anothers(status):
+    if task is None or (_anothers(status) and not lease):
         return None
     said = inputs.pending(folder, status)
     if inputs.cancelled(folder):
         inputs.end_cancelled(folder, status, time.time())
-    elif status["state"] in tasks.UNSTARTED or said:
+    elif status["state"] in tasks.UNSTARTED or said or (lease and lease.interrupted(status)):
         with contextlib.suppress(OSError):  # a full disk; it stands there as a rule
             tasks.activate(folder)
-        slots = waiting.turn(folder, conversation.ordered(task, status, said), status, lock)
+        slots = [] if lease else waiting.turn(folder, conversation.ordered(task, status, said), status, lock)
         try:
-            Run(folder, task, status, said).live()
+            if remote.elsewhere(task) and not lease:
+                ending.hand_over(folder, task, status, time.time())
+            else:
+                Run(folder, task, status, said, lease).live()
         finally:
             queue.leave(slots)
     return said or inputs.NOTHING
@@ -95,7 +107,9 @@ def _anothers(status: dict) -> bool:
 class Run:
     """One life of a worker for a task."""
 
-    def __init__(self, folder: str, task: dict, status: dict, said: dict | None) -> None:
+    def __init__(self, folder: str, task: dict, status: dict, said: dict | None, lease=None) -> None:
+        """lease: proof of life, where an engine of another machine runs us (dispatch_hooks.remote)."""
+        self.lease = lease
         self.folder, self.task, self.said = folder, dict(task), said or inputs.NOTHING
         self.status = {**status, "run": status["run"] + 1, "state": "running", "why": ""}
         self.status.update(started=None, ended=None, was="", earlier=earlier(self.task, status))
@@ -146,6 +160,8 @@ class Run:
         self._settle_turn(now)
         self._mind_the_clock(now)
         self.ledger.show()
+        if self.lease and not self.lease.renew():
+            self._stop("superseded", True)
 
     # start
 
@@ -243,8 +259,8 @@ class Run:
             self._stop("cancelled", True)
         if inputs.paused(self.folder):
             self._stop("paused", True)
-        if self.told_to_end:
-            self._stop("error", "its supervisor was told to end")
+        if self.told_to_end:  # by an engine: which then says why, or starts us again
+            self._stop(*(("interrupted", True) if self.lease else ("error", "its supervisor was told to end")))
         said = inputs.pending(self.folder, self.status) if self.deadline is None else None
         for question, answer in said["answers"] if said else []:
             if self.asks.pass_on(question, answer):

@@ -6,6 +6,7 @@
                                        questions/ answers/ notes/    dispatch_hooks.questions
                                        events.jsonl   what the worker's CLI said, as it came (the last 32 to 64 MB)
     <state>/active/<name>~<id>                        the active list: a line with the task's folder
+    <state>/remote/<name>~<id>                        the tasks that an engine of another machine has
     <state>/asking/<name>~<id>                        the tasks that ask, so that nobody looks through all of them
     <runtime>/runs/<name>~<id>/{lock,bell}            held and heard by the supervisor
     <project>/.dispatch/tasks/<id>/                   plan.md, output.md, context.md, worker.log, ipc/
@@ -130,8 +131,9 @@ def create(task: dict) -> str:
 
 
 def read(folder: str) -> dict | None:
-    """What was asked: the task's record."""
-    return files.read_json(os.path.join(folder, "task.json"))
+    """What was asked: the task's record, its project called as this machine calls it."""
+    found = files.read_json(os.path.join(folder, "task.json"))
+    return {**found, "project": paths.here(found["project"])} if found and paths.MAP in os.environ else found
 
 
 def status(folder: str) -> dict:
@@ -161,12 +163,40 @@ def changed_file() -> str:
 
 def supervised(folder: str) -> bool:
     """Whether a supervisor has the task: it holds the lock; after a logout, which takes the runtime folder away, its
-    pid tells. One that has let the lock go at the end of its run looks no more.
+    pid tells. One that has let the lock go at the end of its run looks no more. Elsewhere, an engine has it.
     """
-    if files.held(lock_file(folder)):
+    if files.held(lock_file(folder)) or handed(folder):
         return True
     found = status(folder)
     return found["state"] in SUPERVISED and processes.alive(found.get("supervisor"))
+
+
+# handed to an engine (dispatch_hooks.remote)
+
+
+def handed_file(folder: str) -> str:
+    return os.path.join(paths.dirs().state, "remote", key(folder))
+
+
+def handed(folder: str) -> bool:
+    """Whether an engine has the task, and the news of its end may still come."""
+    return os.path.lexists(handed_file(folder))
+
+
+def handed_to(folder: str) -> tuple[str, str]:
+    """(the chat, the launcher) of a task that an engine has."""
+    try:
+        with open(handed_file(folder), encoding="utf-8") as f:
+            chat, launcher = f.readline(), f.readline()
+    except OSError:
+        return "", ""
+    return chat.strip(), launcher.strip()
+
+
+def handed_over() -> list[str]:
+    """The folders of all tasks that engines have."""
+    parts = (name.partition("~") for name in files.names(os.path.join(paths.dirs().state, "remote")))
+    return [os.path.join(paths.dirs().state, "projects", project, "tasks", task) for project, _, task in parts]
 
 
 # the active list

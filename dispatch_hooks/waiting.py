@@ -17,7 +17,7 @@ from dispatch_hooks import after, config, files, inputs, outcome, processes, que
 PAUSED = "paused"
 
 LOOK = 5.0
-"""Seconds between looks where no descriptor tells of the end of a process."""
+"""Seconds between looks where no descriptor tells of an end."""
 
 GONE = 1.0
 """Seconds to the next look when one of them ended in the middle of this one."""
@@ -32,11 +32,11 @@ def turn(folder: str, task: dict, status: dict, lock: int) -> list[int]:
     bell = files.bell(tasks.bell_file(folder))  # before the look: what happens after it rings
     try:
         why = hold(folder, task)
-        slots, ends = ([], _parents(folder, task)) if why else queue.enter(folder, task, config.load())
+        slots, ends = (None, _parents(folder, task)) if why else queue.enter(folder, task, config.load())
     except OSError as error:  # a full disk, say
         print(f"cannot look whether it may run, trying again: {error}", flush=True)
-        why, slots, ends = "its turn", [], [0]
-    if not slots:
+        why, slots, ends = "its turn", None, [queue.NOBODY]
+    if slots is None:
         _record(folder, status, why or "its turn")
         _tell_held(folder, task)
         _wait(folder, lock, bell, ends)
@@ -88,6 +88,7 @@ def _wait(folder: str, lock: int, bell: int, ends: list[int]) -> None:
     again = [*python, sys.argv[0], folder, str(lock), str(bell)]
     sys.stdout.flush()
     patience = PATIENCE if None not in handles else GONE if hasattr(os, "pidfd_open") else LOOK
+    patience = LOOK if queue.NOBODY in ends else patience
     os.execv(sys.executable, [*python, waits, str(patience), str(bell), ",".join(map(str, known)), *again])
 
 

@@ -14,7 +14,7 @@ import select
 import sys
 import time
 
-from dispatch_hooks import after, config, digest, files, hosts, inbox, inputs, processes, recover, tasks
+from dispatch_hooks import after, config, digest, files, hosts, inbox, inputs, processes, recover, remote, tasks
 from dispatch_hooks.host import delivery, log_fault, session_end
 
 WAKE = 77
@@ -74,6 +74,7 @@ class Watcher:
         self.host: dict | None = None
         self.leaving = self.rung = False
         self.fresh = True
+        self.post = remote.Post()
         import signal
 
         signal.signal(signal.SIGTERM, self._leave)
@@ -177,6 +178,8 @@ class Watcher:
         gone = False
         for folder in own:
             who = tasks.status(folder).get("supervisor") or {}
+            if tasks.handed(folder):
+                continue
             if who and self.ends.get(folder, (0, None))[0] != who["pid"]:
                 self._unwatch(folder)
                 self.ends[folder] = (who["pid"], processes.end_handle(who["pid"]))
@@ -216,6 +219,24 @@ class Watcher:
             return 0.0
 
     def _block(self, wait: float) -> None:
+        """Until something rings, or comes from another machine, or the time is over."""
+        until = time.monotonic() + wait
+        while not self._heard(min(wait, remote.POLL if self.post.expected() else wait)):
+            if self.post.expected() and self._arrived():
+                return
+            if time.monotonic() >= until:
+                return
+
+    def _arrived(self) -> bool:
+        """Whether a far supervisor has posted anything; the engines are asked now and then, too."""
+        if self.post.due():
+            recover.recover(self.env)
+        moved = self.post.moved()
+        if moved:
+            hosts.mark(self.pid)
+        return moved
+
+    def _heard(self, wait: float) -> bool:
         handles = [self.bell, self.host_end, *(handle for _, handle in self.ends.values())]
         ready = select.select([handle for handle in handles if handle is not None], [], [], wait)[0]
         self.rung = bool(ready)
@@ -224,6 +245,7 @@ class Watcher:
             if handle in ready:  # told once: it would be ready for ever
                 os.close(handle)
                 self.ends[folder] = (pid, None)
+        return self.rung
 
     def _hand_over(self) -> int:
         session_end.hand_over(self.pid)

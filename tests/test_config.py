@@ -127,13 +127,15 @@ def test_the_first_configuration_is_written_by_one_and_never_over_another(source
 
 
 def test_the_grammar_gets_all_names(source):
-    source.write_text('default = "fast"\n[models.fast]\n[aliases.reviewer]\n[backends.my]\ncommand = ["my"]\n')
+    backends = '[backends.my]\ncommand = ["my"]\n[launchers.cluster]\nkind = "slurm"\n'
+    source.write_text(f'default = "fast"\n[models.fast]\n[aliases.reviewer]\n{backends}')
     words = config.vocabulary(config.load(), ["a-task"])
     assert words == {
         "models": ["fast"],
         "aliases": ["reviewer"],
         "backends": sorted([*config.CLI, "my"]),
         "tasks": ["a-task"],
+        "launchers": ["local", "cluster"],
         "default": "fast",
     }
 

@@ -21,7 +21,7 @@ FLOORS = [
      "channel", "asks", "check", "conversation", "hearing", "ending", "dispatch", "edits",
      "queue", "after", "forecast",
      "gate", "install", "authority", "plugin", "asking", "worktrees",
-     "configfile", "resolve", "catalogue", "listing", "failures", "fallback"},
+     "configfile", "resolve", "catalogue", "listing", "failures", "fallback", "remote"},
     {"supervisor", "waiting", "recover", "salvage", "steer", "overview", "doctor",
      "statusline"},
     {"host", "watcher"},

@@ -20,6 +20,7 @@ VOCABULARY = {
     "aliases": ["security-reviewer", "docs-writer"],
     "backends": ["claude", "codex"],
     "tasks": ["add-auth", "api-docs"],
+    "launchers": ["local", "cluster", "gpu-box"],
     "default": "claude",
 }
 
@@ -42,6 +43,7 @@ FIELDS = {
     "budget": dict | None,
     "timeout": float | None,
     "directory": str | None,
+    "launcher": str | None,
     "permissions": str | None,
     "plan": list,
     "context": str,

@@ -1,4 +1,5 @@
-"""What an item says about how it is to be done: worktree, after, read-only, budget, timeout, directory, rights, who.
+"""What an item says about how it is to be done: worktree, after, read-only, budget, timeout, directory, rights, where,
+who.
 
 Directives leave the title; the worker's text keeps every word. The same words elsewhere are subject matter ("raise
 the timeout 30s to 60s"), so that a phrase counts only where a clause opens or closes, as its rule says.
@@ -17,7 +18,7 @@ def read(text: str, vocabulary: dict, numbers=(), names: str = "any") -> dict:
     numbers: the item numbers that "after 2" may mean. names: "any", "clear" (somebody is named already: only the
     unmistakable forms count) or "" (no model is looked for). Returns {"title": words or ""} and, of what is said,
     "model", "alias" and "backend" (all or none, one is set), "worktree": bool, "base", "after": [words], "read_only":
-    True, "budget": {"usd","tokens","turns"}, "timeout": seconds, "directory", "permissions".
+    True, "budget": {"usd","tokens","turns"}, "timeout": seconds, "directory", "permissions", "launcher".
     """
     item = Item(text, vocabulary, numbers)
     _phrases(item)
@@ -57,6 +58,8 @@ RULES = (
     ("cwd|dir|directory <path>", "opens", "directory"),
     ("working directory <path>", "opens", "directory"),
     ("work? in the? directory|folder|dir <path>", "closes", "directory"),
+    ("run|running it|this? on the? <launcher>", "closes", "launcher"),
+    ("on the? <launcher>", "closes", "launcher"),
     ("permissions|permission mode? <rights>", "opens", "permissions"),
     ("with? <rights> permissions|permission mode?", "both", "permissions"),
     ("skip|skipping|bypass|bypassing all? the? permissions|permission checks|prompts?", "both", "bypass"),
@@ -104,7 +107,11 @@ def _counts(item: Item, place: int, behind: int, where: str, what: str) -> bool:
 
 
 def _kinds(item: Item) -> dict:
-    return {**_KINDS, "tasks": lambda found, place: _tasks(found, place, item)}
+    return {
+        **_KINDS,
+        "tasks": lambda found, place: _tasks(found, place, item),
+        "launcher": lambda found, place: _launcher(found, place, item),
+    }
 
 
 def _base(found: list[Word], place: int) -> tuple | None:
@@ -216,6 +223,13 @@ def _time(found: list[Word], place: int) -> tuple | None:
     return place + 2, number * SECONDS[following]
 
 
+def _launcher(found: list[Word], place: int, item: Item) -> tuple | None:
+    """A launcher of the config, by its name: "the cluster", "gpu-box"."""
+    names = {name.lower(): name for name in item.vocabulary.get("launchers", ())}
+    name = names.get(found[place].low)
+    return name and (place + 1, name)
+
+
 def _path(found: list[Word], place: int) -> tuple | None:
     return place + 1, found[place]
 
@@ -257,6 +271,7 @@ _TAKE = {
     "within": lambda item, a, b, said: item.take(a, b, timeout=said["time"]),
     "timeout": lambda item, a, b, said: item.take(a, b, timeout=said["time"]),
     "directory": lambda item, a, b, said: item.take(a, b, directory=item.as_typed(said["path"])),
+    "launcher": lambda item, a, b, said: item.take(a, b, launcher=said["launcher"]),
     "permissions": lambda item, a, b, said: item.take(a, b, permissions=said["rights"]),
     "bypass": lambda item, a, b, said: item.take(a, b, permissions="bypass"),
 }

@@ -1,20 +1,81 @@
-"""Launchers: how a task's supervisor is started. One module each, all with the functions of Launcher.
+"""Launchers: where a task's supervisor runs, and how it is started, asked after and ended there. One module each.
 
-Nothing else may assume that a worker runs on the host's machine.
+`local` is here and now. The others hand the supervisor to an engine that exists (Slurm, a machine behind ssh, a
+person's own commands), which queues it, runs it and tells what became of it; `dispatch_hooks.remote` does what all of
+them have in common. Nothing else may assume that a worker runs on the host's machine.
 """
 
 from __future__ import annotations
+
+from dispatch_hooks import paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol
 
     class Launcher(Protocol):
-        def start(self, folder: str, env: dict) -> None:
-            """Starts the supervisor of a task's folder and returns at once. OSError when it cannot."""
+        """settings: the launcher's table of the config, with its "launcher" (its name)."""
+
+        def start(self, settings: dict, job: dict) -> str:
+            """Submits a job and returns the engine's name for it. OSError, with the engine's words, when it cannot.
+
+            job: {"name" (unique, letters, digits and hyphens), "folder" (the task's, as the far side sees it),
+            "log", "environment" (DISPATCH_HOOKS_… that the far side needs: no secrets), "argv"}.
+            """
+
+        def look(self, settings: dict, jobs: list[str]) -> dict[str, dict]:
+            """What the engine says of its jobs, all in one question: {job: VERDICT}; one that it does not know is
+            left out. OSError when the engine does not answer.
+
+            VERDICT: {"state": "pending", "running" or "ended", "why": the engine's words, "where": node or ""}.
+            """
+
+        def find(self, settings: dict, name: str) -> str:
+            """The job of a name, "" when there is none: for a submission that was killed before it was recorded."""
+
+        def end(self, settings: dict, job: str) -> None:
+            """Has the engine end a job, pending or running. One that has ended already is no error."""
 
 
-def get(name: str = "local"):
+KINDS = ("slurm", "ssh", "command")
+"""The kinds of engine that a [launchers.NAME] table may name."""
+
+
+def get(kind: str = "local"):
+    """The module of a kind of launcher."""
+    from importlib import import_module
+
+    return import_module(f"dispatch_hooks.launchers.{kind}")
+
+
+def start(folder: str, env: dict) -> None:
+    """Starts the supervisor of a task's folder here and returns at once; one for elsewhere hands itself over."""
     from dispatch_hooks.launchers import local
 
-    return local
+    local.start(folder, env)
+
+
+def there(settings: dict, path: str) -> str:
+    """A path of ours as the far side sees it: `map` of the launcher says what is called differently there."""
+    return paths.renamed(path, settings.get("map", {}))
+
+
+def python(settings: dict) -> str:
+    """The far side's interpreter."""
+    import sys
+
+    return settings.get("python") or there(settings, sys.executable)
+
+
+def ask(argv: list[str], feed: str = "", env: dict | None = None, seconds: float = 20.0) -> str:
+    """Runs a command of an engine; what it printed. OSError, with its last line, when it failed or did not answer."""
+    import subprocess
+
+    try:
+        done = subprocess.run(argv, input=feed, env=env, capture_output=True, text=True, timeout=seconds, check=False)
+    except subprocess.TimeoutExpired:
+        raise TimeoutError(110, f"{argv[0]} did not answer for {seconds:.0f} s") from None
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip().splitlines()
+        raise OSError(5, said[-1][:300] if said else f"{argv[0]} ended with exit status {done.returncode}")
+    return done.stdout
