@@ -5,8 +5,11 @@ codex is started as seldom as is honest.
 """
 
 import fcntl
+import json
 import os
 import pty
+import signal
+import sys
 import termios
 
 import pytest
@@ -14,7 +17,7 @@ import pytest
 from tests.conftest import needed
 from tests.harness import workers
 from tests.harness.claude import Sandbox
-from tests.harness.modelserver import tool
+from tests.harness.modelserver import error, tool
 from tests.harness.waiting import wait_until
 from tests.product import Product
 
@@ -27,6 +30,7 @@ class Codex:
     def __init__(self, sandbox: Sandbox):
         self.cli = workers.install(sandbox, "codex")
         self.sandbox, self.product = sandbox, Product(sandbox)
+        sandbox.run("git", "init", "-q")  # the sandboxes lie in the repository of these tests
         self.configure()
 
     def configure(self, head: str = "", model: str = "") -> None:
@@ -37,9 +41,12 @@ class Codex:
         file = self.sandbox.home / ".codex/config.toml"
         file.write_text(file.read_text() + more)
 
-    def dispatch(self, words: str, name: str, *args: str) -> None:
-        done = self.product("dispatch", "-m", "it", "--id", name, *args, words)
-        assert done.returncode == 0, done.stderr
+    def dispatch(self, words: str, name: str, **fields) -> None:
+        """As the hook does it; fields of the item: read_only, worktree, permissions, model."""
+        item = {"id": name, "title": words, "text": words, "plan": [], "context": "", "model": "it", **fields}
+        origin = {"chat": "c", "prompt": name, "project": str(self.sandbox.project), "transcript": "", "text": name}
+        done = self.sandbox.run(sys.executable, "-c", DISPATCH, json.dumps({"tasks": [item]}), json.dumps(origin))
+        assert "Dispatched" in done.stdout, done.stdout + done.stderr
 
     def wait(self, name: str, *states: str) -> dict:
         return self.product.wait(name, *states, timeout=PATIENCE)
@@ -70,6 +77,14 @@ class Codex:
     def alone(self) -> None:
         """No process is left."""
         self.sandbox.wait_alone()
+
+
+DISPATCH = """
+import json, os, sys
+from dispatch_hooks import config, dispatch
+request, origin = map(json.loads, sys.argv[1:])
+print(dispatch.words(dispatch.start(request, origin, config.load(), dict(os.environ))))
+"""
 
 
 def _take_terminal() -> None:
@@ -107,7 +122,6 @@ def patch(path: str, words: str):
 
 
 def test_it_asks_is_answered_and_steered_and_spoken_to_again(codex, server):
-    git(codex, "init", "-q")
     outside = codex.sandbox.root / "outside.txt"
     server.rule(
         "paint the house",
@@ -150,4 +164,183 @@ def test_it_asks_is_answered_and_steered_and_spoken_to_again(codex, server):
     last = codex.wait("paint-it", "finished")
     assert (last["run"], last["session"]) == (2, first["session"])
     assert last["tokens"] > first["tokens"]
+    codex.alone()
+
+
+def test_each_error_of_the_api_is_a_failure_in_its_own_words_and_tries_are_told(codex, server):
+    codex.settings("request_max_retries = 1\nstream_max_retries = 1\n")
+    for words, reply in {
+        "no key": error(401, "invalid_api_key", "that key is unknown"),
+        "too much": error(429, "rate_limit_exceeded", "slow down"),
+        "no quota": error(429, "usage_limit_reached", "none left"),
+        "broken": error(500, "server_error", "the server fell over"),
+        "wrong": error(400, "invalid_request_error", "no such parameter"),
+    }.items():
+        server.rule(words, reply, repeat=True)
+        codex.dispatch(words, words.replace(" ", "-"))
+    said = {name: codex.wait(name, "failed")["why"] for name in ("no-key", "too-much", "no-quota", "broken", "wrong")}
+    assert "401" in said["no-key"] and "that key is unknown" in said["no-key"]
+    assert "429 Too Many Requests" in said["too-much"]
+    assert "usage limit" in said["no-quota"]
+    assert "high demand" in said["broken"]
+    assert said["wrong"] == "no such parameter"
+    assert "retrying (Reconnecting... 1/1" in (codex.product.folder("no-key") / "worker.log").read_text()
+    codex.alone()
+
+
+def test_an_endpoint_that_is_not_there_and_a_missing_login_end_a_run(codex, server):
+    settings = codex.sandbox.home / ".codex/config.toml"
+    whole = settings.read_text()
+    settings.write_text(whole.replace(codex.sandbox.url, "http://127.0.0.1:9") + "stream_max_retries = 1\n")
+    codex.dispatch("paint the house", "nobody-there")
+    assert "Connection failed" in codex.wait("nobody-there", "failed")["why"]
+    settings.write_text("")
+    codex.dispatch("paint the house", "no-login")
+    assert codex.wait("no-login", "failed")["why"] == "codex is not logged in: run codex login"
+    settings.write_text(whole)
+    server.rule("paint the house", codex.ticks("no-login", "painted"), "done")
+    codex.say("tell", "no-login", "I have logged in")
+    assert codex.wait("no-login", "finished")["summary"] == "painted"
+    assert "I have logged in" in server.requests[-1].all_text
+    codex.alone()
+
+
+def test_what_was_asked_and_not_answered_in_time_is_done_when_it_is(codex, server):
+    outside = codex.sandbox.root / "outside.txt"
+    command = escalated(codex, f"echo painted > {outside}")
+
+    def allowed(request) -> bool:
+        return "The person allows" in request.all_text
+
+    server.rule(lambda r: "paint the house" in r.first_user_text and not allowed(r), command)
+    codex.configure("ask_seconds = 1")
+    codex.dispatch("paint the house", "paint-it")
+    first = codex.wait("paint-it", "parked")
+    codex.alone()
+    codex.configure()
+    server.rule(allowed, command, codex.ticks("paint-it", "painted"), "done")
+    codex.say("answer", "paint-it", "yes")
+    last = codex.wait("paint-it", "finished")
+    assert (last["session"], last["run"]) == (first["session"], 2)
+    assert outside.read_text() == "painted\n"
+    assert len(list((codex.product.records("paint-it") / "questions").iterdir())) == 1
+    assert "paint the house" in server.requests[-1].all_text
+    codex.alone()
+
+
+def running(codex, name: str) -> int:
+    """Waits until the shell command of a task runs; its worker's pid."""
+    wait_until(lambda: [line for _, line in codex.sandbox.processes() if "sleep 432" in line], PATIENCE)
+    return codex.product.status(name)["worker"]["pid"]
+
+
+def test_whatever_is_killed_nothing_is_left_and_it_goes_on_where_it_was(codex, server):
+    for name in ("cancelled", "killed", "lost"):
+        server.rule(f"this is {name}", codex.cli.shell("sleep 432"), codex.ticks(name, "went on"), "done")
+
+    codex.dispatch("this is cancelled", "cancelled")
+    running(codex, "cancelled")
+    codex.say("cancel", "cancelled")
+    codex.wait("cancelled", "cancelled")
+    codex.alone()
+
+    codex.dispatch("this is killed", "killed")
+    os.kill(running(codex, "killed"), signal.SIGKILL)
+    first = codex.wait("killed", "failed")
+    assert "killed by signal 9" in first["why"]
+    codex.alone()
+    codex.say("tell", "killed", "go on")
+    last = codex.wait("killed", "finished")
+    assert (last["summary"], last["session"]) == ("went on", first["session"])
+    assert "this is killed" in server.requests[-1].all_text
+
+    codex.dispatch("this is lost", "lost")
+    running(codex, "lost")
+    os.kill(codex.product.status("lost")["supervisor"]["pid"], signal.SIGKILL)
+    codex.alone()
+    assert codex.product.tasks()["lost"]["state"] == "lost"
+    session = codex.product.status("lost")["session"]
+    codex.say("tell", "lost", "go on")
+    assert codex.wait("lost", "finished")["session"] == session
+    codex.alone()
+
+
+def test_a_session_that_is_gone_is_begun_anew_with_all_that_was_said(codex, server):
+    server.rule("paint the house", codex.ticks("paint-it", "painted"), "done", repeat=True)
+    codex.dispatch("paint the house", "paint-it")
+    first = codex.wait("paint-it", "finished")
+    for path in (codex.sandbox.home / ".codex/sessions").rglob("*.jsonl"):
+        path.unlink()
+    for path in (codex.sandbox.home / ".codex").glob("*.sqlite*"):
+        path.unlink()
+    codex.say("tell", "paint-it", "and the garden")
+    again = server.wait_for(lambda r: "and the garden" in r.all_text)
+    assert "paint the house" in again.all_text and "earlier worker had this task" in again.all_text
+    last = codex.wait("paint-it", "finished")
+    assert last["session"] != first["session"]
+    assert last["tokens"] > first["tokens"]
+
+
+SANDBOXED = """
+touch {name}.txt && echo can write here
+touch ../out.txt 2>/dev/null && echo can write outside
+echo x 2>/dev/null > {git}/hooks/post-commit && echo can plant a hook
+echo x 2>/dev/null >> {git}/config && echo can configure git
+touch {project}/.dispatch/tasks/other 2>/dev/null && echo can write to other tasks
+touch {folder}/mine && echo can write to its own
+git add -A . && git commit -qm work && echo can commit
+curl -sm3 {url}/x >/dev/null && echo can reach the network
+true
+"""
+
+
+def tried(codex, server, name: str, **fields) -> set[str]:
+    """What a worker's commands can do."""
+    project = codex.sandbox.project
+    folder = codex.product.folder(name)
+    command = SANDBOXED.format(name=name, git=project / ".git", project=project, folder=folder, url=codex.sandbox.url)
+    server.rule(f"this is {name}", codex.cli.shell(command), codex.ticks(name, "done"), "done")
+    codex.dispatch(f"this is {name}", name, **fields)
+    codex.wait(name, "finished", "stopped")
+    results = next(r for r in server.requests if f"this is {name}" in r.first_user_text and r.tool_results).tool_results
+    return {line.removeprefix("can ") for line in results[0].splitlines() if line.startswith("can ")}
+
+
+WORKSPACE = {"write here", "write to its own", "commit"}
+
+
+def test_its_sandbox_lets_it_commit_and_plant_nothing(codex, server):
+    (codex.sandbox.project / "first.txt").touch()
+    git(codex, "add", "-A")
+    git(codex, "commit", "-qm", "first")
+    assert tried(codex, server, "plain") == WORKSPACE
+    assert "work" in git(codex, "log", "--oneline")
+    assert tried(codex, server, "own-tree", worktree=True) == WORKSPACE
+    (kept,) = (codex.sandbox.project / ".dispatch/worktrees").iterdir()
+    assert "work" in git(codex, "log", "--oneline", cwd=kept)
+    assert tried(codex, server, "looker", read_only=True) == {"write to its own"}
+    assert tried(codex, server, "auto", permissions="auto") == WORKSPACE | {"reach the network"}
+    free = tried(codex, server, "free", permissions="bypass")
+    assert free > WORKSPACE | {"write outside", "plant a hook", "configure git", "reach the network"}
+    codex.alone()
+
+
+def test_a_model_that_writes_its_tool_calls_as_code_asks_and_works_too(codex, server):
+    folder = codex.product.folder("paint-it")
+    tick = f"sed -i 's/\\[ \\]/[x]/' {folder}/plan.md; echo blue > {folder}/output.md"
+    server.rule(
+        "paint the house",
+        tool("request_user_input_async", questions=[{"title": "Which colour?", "options": ["red", "blue"]}]),
+        lambda r: tool("exec", code="text(await tools.exec_command({cmd: 'sleep 2'}))"),
+    )
+    server.rule(
+        lambda r: "The person answers: blue" in r.all_text,
+        tool("exec", code=f"text(await tools.exec_command({{cmd: {json.dumps(tick)}}}))"),
+        "done",
+    )
+    codex.configure(model="gpt-6-sol")
+    codex.dispatch("paint the house", "paint-it")
+    assert codex.question("paint-it", "Which colour?")["options"] == ["red", "blue"]
+    codex.say("answer", "paint-it", "2")
+    assert codex.wait("paint-it", "finished")["summary"] == "blue"
     codex.alone()
