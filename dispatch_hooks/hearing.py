@@ -6,9 +6,12 @@ from dispatch_hooks import conversation
 
 
 def session(run, event: dict, now: float) -> None:
-    if run.status.get("session") not in (None, event["id"]):  # the one that it should have resumed is gone
+    known = run.status.get("session")
+    if known not in (None, event["id"]):  # the one that it should have resumed is gone
         conversation.new_session(run.status, event["id"])
     run.status["session"] = event["id"]
+    if known != event["id"]:  # at once: whoever is killed now can still be resumed
+        run.ledger.save()
 
 
 def activity(run, event: dict, now: float) -> None:

@@ -1,6 +1,7 @@
 """What every backend keeps to, whatever CLI it speaks to; and the figures of a run, whatever way a CLI counts."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -114,7 +115,8 @@ class Run:
     """As much of a supervisor's run as hears figures."""
 
     def __init__(self, **status):
-        self.status, self.before = {"session": None, **status}, dict(status)
+        self.status, self.before, self.saved = {"session": None, **status}, dict(status), []
+        self.ledger = SimpleNamespace(save=lambda: self.saved.append(dict(self.status)))
 
 
 def used(**figures):
@@ -139,7 +141,9 @@ def test_what_a_session_used_is_counted_from_its_own_beginning():
     assert conversation._spent(run.status)["cost_usd"] == 1.5
     hearing.session(run, {"id": "new", "model": ""}, 0)
     assert conversation._spent(run.status) == {"tokens": 0, "input": 0, "output": 0, "cost_usd": 0.0}
-    assert run.status["session"] == "new"
+    assert [status["session"] for status in run.saved] == ["new"]  # at once, and no more than once
+    hearing.session(run, {"id": "new", "model": ""}, 0)
+    assert len(run.saved) == 1
 
 
 def test_claude_tells_a_cost_of_the_session_and_tokens_of_a_turn():

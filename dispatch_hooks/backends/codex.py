@@ -239,7 +239,8 @@ class Talk(backends.Talk):
         """No answer to an ask has room for a reason: it is said before, and read with the refusal."""
         if ask["request"].startswith(codex_items.ASYNC):
             return self._say(why)
-        said = self._say(NOT_ALLOWED.format(what=ask["questions"][0]["text"], why=why)) if why else ""
+        words = NOT_ALLOWED.format(what=ask["questions"][0]["text"], why=why)
+        said = "" if why == backends.SAID_NO else self._say(words)
         return said + _line(id=json.loads(ask["request"]), result=codex_items.no(ask))
 
     # what it is told
