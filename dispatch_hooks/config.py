@@ -22,6 +22,7 @@ DEFAULTS = {
     "check": "",
     "check_seconds": 600,
     "launcher": "local",
+    "notify": [],
     "env": {"drop": []},
     "worktree": {"use": "asked", "merge": "merge", "copy": [], "link": [], "setup": ""},
     "models": {},
@@ -111,12 +112,21 @@ def _wrong(found: dict) -> str:
         for name, entry in value.items() if key in ENTRIES else ():
             if wrong := _wrong_entry(key, name, entry):
                 return wrong
-    if wrong := _wrong_worktree(found.get("worktree", {})):
+    if wrong := _wrong_worktree(found.get("worktree", {})) or _wrong_notify(found.get("notify", [])):
         return wrong
     drop = found.get("env", {}).get("drop", [])
     if wrong := _wrong_launchers(found.get("launchers", {})):
         return wrong
     return "" if _strings(drop) else f"env.drop should be a list of names, it is {drop!r}"
+
+
+def _wrong_notify(said: list) -> str:
+    """A worker's words in the middle of an argument might be code there."""
+    if not _strings(said) or "" in said[:1]:
+        return f"notify should be a list of words, it is {said!r}"
+    mixed = [word for word in said if any(mark in word and word != mark for mark in ("{title}", "{text}"))]
+    fault = "notify: {title} and {text} should be arguments by themselves, not parts of"
+    return f"{fault} {mixed[0]!r}" if mixed else ""
 
 
 def _wrong_worktree(said: dict) -> str:

@@ -103,12 +103,17 @@ def _about(chat: str, project: str) -> bool:
     return any((files.read_json(os.path.join(f, n)) or {}).get("project") == project for f, n in names)
 
 
-def notify(chat: str, project: str) -> None:
-    """Tells whoever a chat's news go to that there are some; without an owner, every host of the project."""
+def notify(chat: str, project: str) -> bool:
+    """Tells whoever a chat's news go to that there are some; without an owner, every host of the project.
+
+    False where nobody lives to be told.
+    """
     hosts = live()
     found = owner(chat, hosts)
-    for host in [found] if found else [h for h in hosts if h["project"] == project]:
+    told = [found] if found else [h for h in hosts if h["project"] == project]
+    for host in told:
         mark(host["pid"])
+    return bool(told)
 
 
 def mark(pid: int) -> None:

@@ -169,6 +169,11 @@ class Config(Ours):
     check: str = Field("", description='A command of yours that makes "finished" into "checked", as "make test" may.')
     check_seconds: int = Field(600, ge=1, description="How long the check may take.")
     launcher: str = Field("local", min_length=1, description="Where tasks run that name no place: here, or a launcher.")
+    notify: list[str] = Field(
+        default_factory=list,
+        description='Run when you are needed and no Claude Code lives to say so: ["notify-send"], say. {title} and '
+        "{text} may stand for what it is told, each as an argument of its own; else both are appended.",
+    )
     env: EnvTable = Field(default_factory=EnvTable)
     worktree: WorktreeTable = Field(default_factory=WorktreeTable, description="Checkouts of tasks: docs/worktrees.md.")
     models: dict[str, Model] = Field(default_factory=dict, description="Names of yours for models.")

@@ -12,7 +12,7 @@ lost       its processes are gone and nobody recorded how
 
 from __future__ import annotations
 
-from dispatch_hooks import after, hosts, inbox, plan, questions, tasks, worktrees
+from dispatch_hooks import after, desktop, hosts, inbox, plan, questions, tasks, worktrees
 
 SUMMARY = 200
 
@@ -116,6 +116,7 @@ def announce(folder: str, task: dict, status: dict) -> None:
 
 def tell(event: dict) -> None:
     """Posts an event and rings for it; rings again for one that was posted by somebody who was killed before."""
-    if inbox.post(event) or inbox.waits(event):
-        hosts.notify(event["chat"], event["project"])
+    new = inbox.post(event)
+    if (new or inbox.waits(event)) and not hosts.notify(event["chat"], event["project"]) and new:
+        desktop.tell(event)
 

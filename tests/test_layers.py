@@ -19,7 +19,7 @@ FLOORS = [
     {"backends", "launchers"},
     {"request", "grammar", "control", "digest", "briefing", "worker", "outcome", "inputs", "ledger",
      "channel", "asks", "check", "conversation", "hearing", "ending", "dispatch", "edits",
-     "queue", "after", "forecast",
+     "queue", "after", "forecast", "desktop",
      "gate", "install", "authority", "plugin", "asking", "worktrees",
      "configfile", "resolve", "catalogue", "listing", "failures", "fallback", "remote"},
     {"supervisor", "waiting", "recover", "salvage", "steer", "overview", "doctor",
