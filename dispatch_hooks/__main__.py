@@ -16,10 +16,10 @@ def main() -> None:
 
 
 def _run() -> int:
-    if sys.argv[1:2] == ["ask"] and not {"-h", "--help"}.intersection(sys.argv):
-        from dispatch_hooks import asking  # a worker waits for it: nothing that it does not need
+    if sys.argv[1:2] in (["ask"], ["flag"]) and not {"-h", "--help"}.intersection(sys.argv):
+        from dispatch_hooks import asking, flagging  # a worker waits for it: nothing that it does not need
 
-        return asking.main(sys.argv[2:], dict(os.environ))
+        return {"ask": asking, "flag": flagging}[sys.argv[1]].main(sys.argv[2:], dict(os.environ))
     try:
         from dispatch_hooks import cli
     except ModuleNotFoundError as error:

@@ -55,13 +55,16 @@ def ask(question: str, options: list[str], again: str, wait: int | None, env: di
 
 
 def _write(ipc: str, question: str, options: list[str]) -> str:
-    """Puts the question under the next free number, whole or not at all, and rings."""
+    return put(ipc, "question", json.dumps({"text": question, "options": options}, ensure_ascii=False) + "\n")
+
+
+def put(ipc: str, kind: str, body: str) -> str:
+    """Puts a file under the next free number, whole or not at all, and rings."""
     from dispatch_hooks import files
 
     taken = [name[:3] for name in os.listdir(ipc) if name[:3].isdigit()]
     number = int(max(taken, default="000")) + 1
-    body = json.dumps({"text": question, "options": options}, ensure_ascii=False) + "\n"
-    while not files.create(os.path.join(ipc, f"{number:03}.question"), body, 0o644):
+    while not files.create(os.path.join(ipc, f"{number:03}.{kind}"), body, 0o644):
         number += 1
     files.ring(os.path.join(ipc, "bell"))
     return f"{number:03}"

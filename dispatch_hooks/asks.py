@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from dispatch_hooks import backends, briefing, outcome, plan, questions
+from dispatch_hooks import backends, briefing, flags, outcome, plan, questions
 from dispatch_hooks.channel import OPEN, Channel
 from dispatch_hooks.ledger import Ledger
 
@@ -21,7 +21,7 @@ class Asks:
         self.ledger, self.talk, self.send, self.granted = ledger, talk, send, list(granted)
         self.folder, self.run = ledger.folder, ledger.status["run"]
         self.open: dict[str, dict] = {}
-        refs = [q.get("ref") or "" for q in questions.every(self.folder)]
+        refs = [heard.get("ref") or "" for heard in [*questions.every(self.folder), *flags.every(self.folder)]]
         self.channel = Channel(ledger.task, {os.path.basename(ref) for ref in refs if ref.startswith("ipc/")})
         self.marks = {ref for ref in refs if ref.startswith("plan/")}
 
@@ -64,9 +64,24 @@ class Asks:
             questions.withdraw(self.folder, n, "withdrawn", now)
 
     def look(self, now: float) -> None:
-        """What was asked by files."""
+        """What was asked and flagged by files."""
+        for name, flag in self.channel.fresh(flags.room(self.folder, now), "flag"):
+            self._raise(name, flag["text"], now)
         for name, question in self.channel.fresh(OPEN - len(self.waiting())):
             self._add({**question, "ref": f"ipc/{self.run}/{name}"}, now)
+
+    def _raise(self, name: str, text: str, now: float) -> None:
+        flag = flags.add(self.folder, text, now, self.run, f"ipc/{self.run}/{name}")
+        self.ledger.log(f"flags: {text}")
+        outcome.tell(outcome.flag_event(self.folder, self.ledger.task, self.ledger.status, flag))
+
+    def last(self, now: float) -> None:
+        """What the run flagged and was not told of yet, for it flagged too much: the first of it, and how many more."""
+        self.look(now)
+        left = self.channel.fresh(1000, "flag")
+        if left:
+            more = f" (and {len(left) - 1} more flags)" if len(left) > 1 else ""
+            self._raise(left[0][0], left[0][1]["text"][:4000] + more, now)
 
     def marked(self, now: float) -> None:
         """What was asked by [?] in the plan."""

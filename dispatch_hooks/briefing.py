@@ -23,6 +23,7 @@ is done: `[ ]` becomes `[x]`. Use your tool for editing files, not the shell; ke
 - If you need a decision that only the person can make, run `dispatch-hooks ask "your question" [--option A \
 --option B]` and wait: it prints the answer. If it says that it is still waiting, run it again as it says. Do \
 not guess what you can ask, and do not ask what you can find out.
+- What the person must know at once, run as `dispatch-hooks flag "…"`; it does not wait.{flag}
 - If an item cannot be done at all, mark it `[!]` with the reason on the same line and go on or stop, as makes sense.
 - At the end write {output}: first one plain line that says what came of it (at most 150 characters), then the \
 details. Tick your last item after that.
@@ -30,6 +31,9 @@ details. Tick your last item after that.
 """
 
 OWN_PLAN = "It holds only the task itself: first replace that one item by a short checklist of your own. "
+
+FLAG = " Where you are asked to flag something, do it so the moment you see it, not at the end."
+"""For a task whose words speak of flagging."""
 
 STOPPED = "If you must stop before the end, write what you know into {context} first.\n"
 
@@ -46,7 +50,8 @@ def _context(task: dict) -> str:
 
 def rules(task: dict, place: str) -> str:
     plan, output, context = (os.path.join(place, name) for name in ("plan.md", "output.md", "context.md"))
-    text = RULES.format(plan=plan, output=output, first="" if task["plan"] else OWN_PLAN)
+    flag = FLAG if "flag" in f"{task['text']} {task['context']}".lower() else ""
+    text = RULES.format(plan=plan, output=output, first="" if task["plan"] else OWN_PLAN, flag=flag)
     text += f"- {STOPPED.format(context=context)}"
     if task["read_only"]:
         text += f"- Change no file outside {place}: this task is read-only.\n"

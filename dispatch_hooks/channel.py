@@ -2,6 +2,7 @@
 
     ipc/NNN.question   by the worker; whole, or looked at again when it is
     ipc/NNN.answer     by the supervisor
+    ipc/NNN.flag       by the worker: a word that needs no answer
     ipc/bell           a FIFO that the worker may ring
 """
 
@@ -42,10 +43,10 @@ class Channel:
         for bell in self.descriptors():
             files.drain(bell)
 
-    def fresh(self, room: int) -> list[tuple[str, dict]]:
-        """(name, question) of what was asked since, at most so many."""
+    def fresh(self, room: int, kind: str = "question") -> list[tuple[str, dict]]:
+        """(name, question or flag) of what was asked or flagged since, at most so many."""
         self._mend()
-        stamps = {name: self._stamp(name) for name in self._names()}
+        stamps = {name: self._stamp(name) for name in self._names(kind)}
         new = [name for name, stamp in stamps.items() if stamp and self.seen.get(name) != stamp]
         found = []
         for name in new:
@@ -66,9 +67,9 @@ class Channel:
                 for fd in old:
                     os.close(fd)
 
-    def _names(self) -> list[str]:
+    def _names(self, kind: str) -> list[str]:
         try:
-            return sorted(n for n in os.listdir(self.folder) if n.endswith(".question") and n[0] != ".")
+            return sorted(n for n in os.listdir(self.folder) if n.endswith(f".{kind}") and n[0] != ".")
         except OSError:
             return []
 
@@ -89,7 +90,7 @@ class Channel:
 
 
 def asked(data: bytes) -> dict:
-    """A question file: JSON {"text","options"} as `dispatch-hooks ask` writes it, or plain words."""
+    """A question or flag: JSON {"text","options"} as `dispatch-hooks ask` writes it, or plain words."""
     try:
         given = json.loads(data)
         text, options = str(given["text"]), [str(option)[:500] for option in given.get("options") or []]

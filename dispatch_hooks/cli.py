@@ -16,6 +16,7 @@ from dispatch_hooks.commands import (
     discard,
     dispatch,
     doctor,
+    flag,
     install,
     logs,
     merge,
@@ -66,7 +67,7 @@ for module in (
     install, uninstall, doctor, status, top, show, logs, report, answer, tell, cancel, retry, pause, resume, release,
     statusline,
     diff, merge, discard, clean,
-    dispatch, models, parse, ask, relink, demo,
+    dispatch, models, parse, ask, flag, relink, demo,
 ):  # fmt: skip
     name = module.__name__.rpartition(".")[2]
     app.command(name)(getattr(module, name))

@@ -88,6 +88,8 @@ def _fact(event: dict) -> str:
         return f"{event['task']} asks the person: {quoted(event['text'], QUESTION)}{_options(event)}"
     if kind == "permission":
         return f"{event['task']} needs the person's permission: {quoted(event['text'], QUESTION)}"
+    if kind == "flag":
+        return f"{event['task']} flags: {quoted(event['text'], 300)}"
     if kind == "held":
         return f"{event['task']} is held: {clean(event['text'], QUOTED)}, and it comes after that"
     said = f": {quoted(event['text'])}" if event.get("text") else ""
@@ -127,6 +129,8 @@ def _told(event: dict) -> list[str]:
     if kind == "permission":
         hint = f"  answer {event['task']}: yes, or no and why"
         return [f"{event['task']} needs your permission:", *_body(event), hint]
+    if kind == "flag":
+        return [f"{event['task']} flags:", *_body(event)]
     if kind == "held":
         hint = f"  retry {event['parent']}, or release {event['task']}, or cancel {event['task']}"
         return [f"{event['task']} is held: {clean(event['text'], QUOTED)}", hint]

@@ -42,6 +42,8 @@ def hand_over(folder: str, task: dict, status: dict, now: float) -> None:
 
 def _judge(run, now: float) -> tuple[str, str]:
     _judge_exit(run)
+    if run.worker:
+        run.asks.last(now)
     if run.worker and not run.end:
         run.asks.marked(now)
     if run.worker and run.asks.waiting() and not run.end.get("paused"):

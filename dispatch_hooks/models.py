@@ -154,8 +154,8 @@ class Config(Ours):
     )
     wake: Literal["off", "questions", "needed", "all"] = Field(
         "needed",
-        description="What may wake an idle chat: off, questions, needed (questions, failures, the last finished task "
-        "of several) or all.",
+        description="What may wake an idle chat: off, questions (and flags), needed (failures too, and the last "
+        "finished task of several) or all.",
     )
     fallback: str = Field("", description=f"{AFTER} Empty: none.")
     max_parallel: int = Field(6, ge=1, le=64, description="How many tasks may run at the same time.")
@@ -330,6 +330,16 @@ class Question(Ours):
     ref: str = Field(ABSENT, description="The file or plan item that asked, where one did.")
 
 
+class Flag(Ours):
+    """flags/NNN.json: what a worker wanted the person to know at once."""
+
+    n: int = Field(ge=1)
+    text: str
+    at: Time
+    run: int = Field(ge=1)
+    ref: str = Field(description="The file that raised it.")
+
+
 class Answer(Ours):
     """answers/NNN.json: the first answer to the question of that number; never changed."""
 
@@ -390,6 +400,13 @@ class Ended(_News):
     shares: list[str] = Field(ABSENT, description="The tasks that work on the same files and have not ended yet.")
 
 
+class Flagged(_News):
+    """An event of an inbox: a worker wants the person to know something at once."""
+
+    kind: Literal["flag"]
+    about: str = Field(description="Which flag of the task.")
+
+
 class Held(_News):
     """An event of an inbox: a task cannot start, because one that it comes after ended otherwise."""
 
@@ -398,7 +415,7 @@ class Held(_News):
     about: str = Field(description="Which end of the parent.")
 
 
-Event = Annotated[Asked | Ended | Held, Field(discriminator="kind")]
+Event = Annotated[Asked | Ended | Flagged | Held, Field(discriminator="kind")]
 
 
 # reports

@@ -12,7 +12,7 @@ lost       its processes are gone and nobody recorded how
 
 from __future__ import annotations
 
-from dispatch_hooks import after, desktop, hosts, inbox, plan, questions, tasks, worktrees
+from dispatch_hooks import after, desktop, flags, hosts, inbox, plan, questions, tasks, worktrees
 
 SUMMARY = 200
 
@@ -78,6 +78,16 @@ def asked_event(folder: str, task: dict, status: dict, question: dict) -> dict:
     }
 
 
+def flag_event(folder: str, task: dict, status: dict, flag: dict) -> dict:
+    return {
+        **_event(folder, task, {**status, "run": flag["run"]}),
+        "kind": "flag",
+        "text": flag["text"],
+        "about": str(flag["n"]),
+        "made": flag["at"],
+    }
+
+
 def held_event(folder: str, task: dict, parent: str, how: str) -> dict:
     """A task that cannot start because one that it comes after has ended, and not well."""
     status = tasks.status(after.parent_folder(task, parent))
@@ -109,6 +119,8 @@ def announce(folder: str, task: dict, status: dict) -> None:
             inbox.post(held_event(child, tasks.read(child), parent, how))
     if status["state"] in tasks.ENDED and status["state"] != "cancelled":
         tell(ended_event(folder, task, status))
+    for flag in flags.every(folder):
+        tell(flag_event(folder, task, status, flag))
     for question in questions.waiting(folder) if status["state"] != "cancelled" else []:
         tasks.note_asking(folder)
         tell(asked_event(folder, task, {**status, "run": question["run"]}, question))

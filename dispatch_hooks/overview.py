@@ -5,7 +5,20 @@ from __future__ import annotations
 import os
 import time
 
-from dispatch_hooks import after, digest, files, inputs, plan, questions, queue, remote, salvage, tasks, worktrees
+from dispatch_hooks import (
+    after,
+    digest,
+    files,
+    flags,
+    inputs,
+    plan,
+    questions,
+    queue,
+    remote,
+    salvage,
+    tasks,
+    worktrees,
+)
 from dispatch_hooks.worktrees import sharing
 
 ORDER = (
@@ -169,6 +182,8 @@ def task_text(folder: str) -> str:
         lines.append(f"  asks: {digest.clean(question['text'], digest.QUESTION)}")
         lines += [f"    {n}. {digest.clean(option, 200)}" for n, option in enumerate(question["options"], 1)]
         lines.append(f"  answer {r['id']}: …")
+    for flag in flags.every(folder)[-5:]:
+        lines.append(f"  flagged: {digest.clean(flag['text'], 200)}")
     if r["summary"]:
         lines.append(f"  {digest.clean(r['summary'], 200)}")
     lines += worktrees.lines(task, tasks.status(folder))

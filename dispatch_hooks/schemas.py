@@ -22,6 +22,7 @@ MODELS = {
     "question": models.Question,
     "answer": models.Answer,
     "note": models.Note,
+    "flag": models.Flag,
     "event": models.Event,
     "status": models.StatusReport,
     "show": models.Row,

@@ -256,7 +256,7 @@ def wakes(event: dict, policy: str, more_to_come: bool) -> bool:
     """Whether an event wakes an idle chat by itself; otherwise it rides on the next turn."""
     if policy in ("off", "all"):
         return policy == "all"
-    if event["kind"] in ("question", "permission"):
+    if event["kind"] in ("question", "permission", "flag"):
         return True
     if policy == "questions":
         return False

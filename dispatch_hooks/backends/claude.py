@@ -67,7 +67,7 @@ talk = Talk
 
 
 def start(task: dict, run: dict, config: dict) -> dict:
-    own = "Bash(dispatch-hooks ask:*)"
+    own = "Bash(dispatch-hooks ask:*),Bash(dispatch-hooks flag:*)"
     argv = [program(task, config), "-p", "--input-format", "stream-json", "--output-format", "stream-json"]
     argv += ["--verbose", "--permission-prompt-tool", "stdio", "--permission-mode", _mode(task)]
     argv += ["--model", full_name(task["model"])] if task["model"] else []

@@ -24,7 +24,7 @@ GUARDED = {".git", ".claude", ".codex", ".gemini", ".opencode", ".qwen", ".copil
 WORD = r"""(?: [\w./:=,@%+-] | '[^']*' | "(?: [^"\\`$] | \\[\s\S] | \$(?![({\['"]) )*" )+"""
 """A word of a shell command in which nothing is run: plain, or in quotes without a substitution."""
 
-OWN = re.compile(rf"dispatch-hooks\ ask (?: \ + {WORD} )+ \ *", re.VERBOSE)
+OWN = re.compile(rf"dispatch-hooks\ (?: ask | flag ) (?: \ + {WORD} )+ \ *", re.VERBOSE)
 
 
 def decide(call: dict, task: dict, folder: str, cwd: str) -> str:
@@ -56,5 +56,5 @@ def _real(path: str, folder: str) -> str:
 
 
 def own(command: str) -> bool:
-    """Whether a command line is `dispatch-hooks ask` and no more: nothing in it starts a second program."""
+    """Whether a command line is `dispatch-hooks ask` or `flag` and no more: nothing in it starts a second program."""
     return OWN.fullmatch(command) is not None
