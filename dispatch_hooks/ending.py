@@ -52,8 +52,7 @@ def _judge(run, now: float) -> tuple[str, str]:
     run.status["output"] = bool(tasks.read_text(run.task, "output.md", 1))
     run.status["summary"] = outcome.summary(run.task, run.last_words)
     state, why = outcome.judge(run.end, run.ledger.items())
-    if state not in ("parked", "waiting"):
-        worktrees.settle(run.task, run.status, state)
+    worktrees.settle(run.task, run.status, state)
     return _checked(run) if state == "finished" else (state, why)
 
 

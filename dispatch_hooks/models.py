@@ -218,6 +218,7 @@ class Worktree(Ours):
     added: int
     removed: int
     trouble: str = Field(description="What could not be done with it, in words.")
+    kept: int = Field(description="The last run whose work was brought onto the branch.")
     merging: dict[str, Any] = Field(ABSENT, description="The merge or discard that is under way.")
     into: str = Field(ABSENT, description="The branch that it was merged into.")
 

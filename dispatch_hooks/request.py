@@ -190,7 +190,7 @@ def _task(item: dict, after: list[str], missing: list[str]) -> dict:
         "title": item["title"],
         "text": item["text"],
         **{field: item.get(field) for field in fields},
-        "worktree": bool(item.get("worktree")),
+        "worktree": item.get("worktree"),
         "after": after,
         "missing": missing,
         "read_only": bool(item.get("read_only")),

@@ -14,7 +14,7 @@ from tests.harness.modelserver import ModelServer
 from tests.harness.npm import Unavailable
 from tests.harness.tmux import Chat
 
-pytest_plugins = ["tests.product", "tests.shop", "tests.engines"]
+pytest_plugins = ["tests.product", "tests.shop", "tests.engines", "tests.harness.repositories"]
 
 # ---- the real home
 

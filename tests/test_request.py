@@ -35,7 +35,7 @@ FIELDS = {
     "model": str | None,
     "alias": str | None,
     "backend": str | None,
-    "worktree": bool,
+    "worktree": bool | None,
     "base": str | None,
     "after": list,
     "missing": list,

@@ -2,64 +2,28 @@
 
 import os
 import signal
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from dispatch_hooks import digest, dispatch, overview, recover, steer, tasks, worktrees
-from dispatch_hooks.errors import FatalError
 from dispatch_hooks.worktrees import finishing, merging, sharing
+from tests.harness.repositories import (
+    branches,
+    checkouts,
+    commit,
+    discard,
+    dispatched,
+    finished,
+    git,
+    merge,
+    nothing_left,
+    record,
+    refused,
+    settings,
+)
 from tests.harness.waiting import wait_until
 from tests.product import TICK
-
-IDENTITY = ["-c", "user.name=Ann", "-c", "user.email=ann@example.org"]
-
-
-def git(folder, *args, check=True):
-    env = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
-    done = subprocess.run(["git", *IDENTITY, *args], cwd=folder, env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 0 or not check, done.stdout + done.stderr
-    return done.stdout.strip()
-
-
-def commit(folder, **files):
-    for name, text in files.items():
-        (Path(folder) / name).write_text(text)
-    git(folder, "add", "--all")
-    git(folder, "commit", "--quiet", "--message", "a change")
-
-
-@pytest.fixture
-def repo(lab):
-    """The lab, whose project is a repository with one commit."""
-    git(lab.project, "init", "--quiet", "--initial-branch", "main")
-    commit(lab.project, readme="one\ntwo\nthree\n")
-    return lab
-
-
-def settings(text):
-    path = Path(os.environ["DISPATCH_HOOKS_DIRS"].split("\n")[0], "config.toml")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text + (path.read_text() if path.exists() else ""))
-
-
-def dispatched(lab, name, body, **fields):
-    lab.script(name, body)
-    (folder,) = lab.dispatch(name, **{"worktree": True, **fields})
-    return folder
-
-
-def record(folder):
-    return tasks.status(folder)["worktree"]
-
-
-def checkouts(lab):
-    return git(lab.project, "worktree", "list").splitlines()[1:]
-
-
-def branches(lab):
-    return git(lab.project, "branch", "--format", "%(refname:short)").split()
 
 
 def test_a_worker_in_a_worktree_leaves_its_work_on_its_branch_and_the_checkout_alone(repo):
@@ -153,35 +117,6 @@ def test_a_killed_supervisor_leaves_the_work_on_its_branch_and_a_retry_goes_on_w
 
 
 # merging
-
-
-def finished(lab, name, body, **fields):
-    folder = dispatched(lab, name, f"{body}; {TICK}", **fields)
-    lab.wait(folder, "finished")
-    return folder
-
-
-def merge(folder, how="", **_):
-    return finishing.merge(folder, how, dict(os.environ))
-
-
-def discard(folder, force=False):
-    return finishing.discard(folder, force, dict(os.environ))
-
-
-def refused(act, *args):
-    with pytest.raises(FatalError) as said:
-        act(*args)
-    return str(said.value)
-
-
-def nothing_left(lab):
-    admin = lab.project / ".git/worktrees"
-    folders = list((lab.project / ".dispatch/worktrees").iterdir())
-    assert (checkouts(lab), branches(lab), folders, admin.exists()) == ([], ["main"], [], False)
-    assert git(lab.project, "status", "--porcelain") == ""
-    assert not list((lab.project / ".git").glob("**/*.lock"))
-    assert tasks.active() == []
 
 
 def test_a_merge_brings_the_work_and_leaves_nothing_else(repo):
@@ -383,3 +318,29 @@ def test_the_config_may_give_every_task_that_changes_files_a_worktree(repo):
     repo.script("looker", TICK)
     (looker,) = repo.dispatch("looker", read_only=True)
     assert tasks.read(looker)["worktree"] is None
+
+
+def test_a_parked_or_paused_worker_finds_its_worktree_as_it_left_it(repo):
+    ask = 'echo half > half; printf "which?" > "$folder/ipc/001.question"; sleep 300'
+    again = f'case $prompt in *"answers: red"*) git status --porcelain > $folder/saw; {TICK}; exit;; esac\n'
+    settings("ask_seconds = 0\n")
+    folder = dispatched(repo, "asker", again + ask)
+    repo.wait(folder, "parked")
+    assert git(repo.project / ".dispatch/worktrees/asker-1-1", "status", "--porcelain") == "?? half"
+    assert "it waits; answer it or cancel it" in refused(merge, folder)
+    steer.answer(folder, "red", "terminal", dict(os.environ))
+    repo.wait(folder, "finished")
+    assert (repo.project / ".dispatch/tasks/asker-1-1/saw").read_text() == "?? half\n"
+    merge(folder)
+    nothing_left(repo)
+
+
+def test_a_fault_of_ours_at_the_end_of_a_run_throws_nothing_away(repo):
+    """What could not be brought onto the branch stays in the worktree."""
+    folder = finished(repo, "good", "echo new > made; mkdir $(git rev-parse --git-dir)/index.lock")
+    assert "index.lock" in record(folder)["trouble"]
+    assert (repo.project / ".dispatch/worktrees/good-1-1/made").exists()
+    assert "index.lock: Is a directory" in refused(merge, folder)
+    assert "nobody merged it" not in refused(discard, folder)
+    discard(folder, True)
+    nothing_left(repo)

@@ -22,6 +22,8 @@ def dispatch(
     model: str = typer.Option("", "--model", "-m", help="A model, alias or backend; else the default."),
     plan_file: str = typer.Option("", "--plan", help="A file with a checklist (- [ ] item), or - for stdin."),
     name: str = typer.Option("", "--id", help="The task's id; else made from the words."),
+    worktree: bool = typer.Option(None, "--worktree/--no-worktree", help="A checkout and a branch of its own."),
+    base: str = typer.Option("", "--base", help="The branch, tag, commit or task that its worktree begins from."),
 ) -> None:
     """Dispatch one task. Its news go to the chat that runs this, else to the next chat in the project.
 
@@ -36,6 +38,7 @@ def dispatch(
     if plan_file and not items:
         raise FatalError(f"the plan {plan_file} has no item; write lines like: - [ ] scan for secrets")
     task = _task(text, model, items, name or ids.slug(text, tasks.ids(project)))
+    task.update(worktree=True if base else worktree, base=base or None)
     host = authority.host_above(authority.chain())
     origin = {
         "chat": host["chat"] if host else f"terminal-{tasks.project_name(project)}",

@@ -6,7 +6,7 @@ import os
 
 import typer
 
-from dispatch_hooks import authority, files, overview, tasks
+from dispatch_hooks import authority, files, overview, tasks, worktrees
 from dispatch_hooks.errors import FatalError
 
 
@@ -34,4 +34,5 @@ def relink(
     for task in tasks.ids(new):
         path = os.path.join(tasks.folder(new, task), "task.json")
         files.write_json(path, {**(files.read_json(path) or {}), "project": new})
+        worktrees.moved(tasks.folder(new, task))
     typer.echo(f"{len(tasks.ids(new))} tasks now belong to {new}")

@@ -6,7 +6,7 @@ import os
 
 import typer
 
-from dispatch_hooks import authority, paths
+from dispatch_hooks import authority, overview, paths, worktrees
 from dispatch_hooks import install as installing
 from dispatch_hooks import tasks as records
 from dispatch_hooks.commands.install import report, whose
@@ -27,4 +27,7 @@ def uninstall(
     if purge and running:
         names = ", ".join(running[:5])
         raise FatalError(f"{len(running)} tasks are active ({names}); first type: dispatch-hooks cancel {running[0]}")
+    left = [line for project in overview.projects() for line in worktrees.waiting(project)]
     report(installing.uninstall(scope, **whose(paths.dirs()), dry_run=dry_run, purge=purge), dry_run)
+    for line in left:
+        typer.echo(f"stays, because nobody merged it: {line}")

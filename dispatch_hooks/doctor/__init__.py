@@ -30,6 +30,7 @@ CHECKS: tuple[Check, ...] = (
     workers.login,
     records.folders,
     records.git,
+    records.worktrees,
     records.tasks,
     records.hosts,
     records.news,

@@ -91,6 +91,24 @@ def git(ground: Ground) -> list[Finding]:
     return [say("ok", f"{place} is a git repository")]
 
 
+def worktrees(ground: Ground) -> list[Finding]:
+    """Checkouts and branches of ours that no task knows."""
+    from dispatch_hooks.worktrees import orphans
+
+    if backends.which("git", ground.env.get("PATH", os.defpath)) is None:
+        return []
+    say, there = partial(Finding, "worktrees"), f"git -C {shlex.quote(ground.project)}"
+    found = [
+        say("warn", f"no task knows the checkout {path}", f"{there} worktree remove --force {shlex.quote(path)}")
+        for path in orphans.checkouts(ground.project)
+    ]
+    found += [
+        say("warn", f"no task knows the branch {name}", f"{there} branch -d {shlex.quote(name)}")
+        for name in orphans.branches(ground.project)
+    ]
+    return found
+
+
 def tasks(ground: Ground) -> list[Finding]:
     """The active list against what really runs."""
     say = partial(Finding, "tasks")

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 
-from dispatch_hooks import config
+from dispatch_hooks import config, tasks
 
 PREFIX = "dispatch/"
 
@@ -60,6 +60,16 @@ def go_on(task: dict, status: dict) -> bool:
 
     finishing.go_on(task, status)
     return True
+
+
+def moved(folder: str) -> None:
+    """After a project was moved: git finds the worktree again, and we find git's folder."""
+    status = tasks.status(folder)
+    if live(status):
+        from dispatch_hooks.worktrees import keeping
+
+        keeping.mend(tasks.read(folder), status["worktree"])
+        tasks.set_status(folder, status)
 
 
 def foreign(task: dict) -> list[str]:
@@ -109,6 +119,13 @@ def unmerged(status: dict) -> bool:
     """Whether the task has work that nobody has merged or discarded."""
     record = live(status)
     return bool(record and (record["commits"] or record["trouble"]))
+
+
+def waiting(project: str) -> list[str]:
+    """What of a project's tasks nobody has merged, with what to type where we are gone."""
+    found = [tasks.status(tasks.folder(project, task)) for task in tasks.ids(project)]
+    records = [status["worktree"] for status in found if unmerged(status)]
+    return [f"{r['branch']} in {project} ({figures(r)}); git merge it, or git branch -D it" for r in records]
 
 
 # may there be one?

@@ -39,7 +39,7 @@ def discard(folder: str, force: bool, env: dict) -> str:
     with _own(folder, env, "discard") as (task, status, record), _alone(task):
         try:
             _keep(task, status, record)
-        except git.GitError as error:
+        except FatalError as error:
             record["trouble"] = str(error)
         at = git.Git(task["project"])
         lost = _only_here(at, record)
@@ -146,7 +146,10 @@ def _alone(task: dict) -> Iterator[None]:
 
 def _keep(task: dict, status: dict, record: dict) -> None:
     """What was done in the worktree since its run is work too."""
-    keeping.keep(task, record, f"Left uncommitted in the worktree of task {task['id']}")
+    try:
+        keeping.keep(task, record, f"Left uncommitted in the worktree of task {task['id']}")
+    except OSError as error:
+        raise FatalError(f"{task['id']} cannot be looked at: {error.filename}: {error.strerror}") from error
 
 
 def _no_trouble(task: dict, record: dict) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 
-from dispatch_hooks import files, git, worktrees
+from dispatch_hooks import files, git, tasks, worktrees
 from dispatch_hooks.errors import FatalError
 
 NAME, MAIL = "dispatch-hooks", "dispatch-hooks@localhost"
@@ -18,9 +18,10 @@ def settle(task: dict, status: dict, state: str) -> None:
     Like tidy, it never raises: what went wrong is the record's `trouble`, and then nothing is cleared away.
     """
     record = status["worktree"]
-    if record["state"] == "open":
+    if record["state"] == "open" and state in tasks.ENDED:
         words = f"Left uncommitted by task {task['id']} (run {status['run']}, {state})"
         _try(record, lambda: keep(task, record, words))
+        record["kept"] = status["run"]
 
 
 def tidy(task: dict, status: dict, state: str) -> None:
@@ -28,7 +29,9 @@ def tidy(task: dict, status: dict, state: str) -> None:
     record = status["worktree"]
     if record["state"] == "making":
         _try(record, lambda: erase(task, record))
-    elif record["state"] == "open" and not record["trouble"] and (not record["commits"] or state == "cancelled"):
+        return
+    sure = record["state"] == "open" and record["kept"] == status["run"] and not record["trouble"]
+    if sure and (not record["commits"] or state == "cancelled"):
         _try(record, lambda: clear_away(task, record))
 
 
@@ -68,15 +71,27 @@ def _unlock(record: dict) -> None:
 def _commit_rest(at: git.Git, record: dict, message: str) -> None:
     """Commits what is not committed, but for what we brought and for repositories of their own."""
     own = [name.rstrip("/") for name in untracked(at) if name.endswith("/")]
-    left_out = [f":(exclude,literal,top){name}" for name in [*git.submodules(at), *own, *record["brought"]]]
+    submodules = git.submodules(at)
+    left_out = [f":(exclude,literal,top){name}" for name in [*submodules, *own, *record["brought"]]]
     code, _, err = at.run("add", "--all", "--ignore-errors", "--", ":/", *left_out)
     if code:
         record["trouble"] = f"not all could be committed: {git.said(err)}"
+    held = [name for name in submodules if _only_there(os.path.join(at.cwd, name))]
+    if held:
+        record["trouble"] = f"commits of the submodule {', '.join(held[:3])} are only in the worktree"
     if own:
         record["trouble"] = f"a repository of its own is not on the branch: {', '.join(own[:3])}"
     if not at.says("diff", "--cached", "--quiet", "--no-ext-diff"):
         at("commit", "--quiet", "--no-verify", "--no-gpg-sign", "--cleanup=verbatim", "--file=-",
            text=f"{message}\n", **identity(at))  # fmt: skip
+
+
+def _only_there(place: str) -> bool:
+    """Whether a submodule that is checked out holds what no remote of it has."""
+    if not os.path.lexists(os.path.join(place, ".git")):
+        return False
+    at = git.Git(place)
+    return bool(at("rev-list", "HEAD", "--not", "--remotes", "-n1") or at("status", "--porcelain"))
 
 
 def untracked(at: git.Git) -> list[str]:
@@ -121,6 +136,14 @@ def count(at: git.Git, record: dict) -> None:
 
 PLAIN = ("--no-ext-diff", "--no-textconv", "--no-color")
 """A diff that no program of a repository's takes part in."""
+
+
+def mend(task: dict, record: dict) -> None:
+    """After a project was moved."""
+    at = project_git(task)
+    record["common"] = at("rev-parse", "--path-format=absolute", "--git-common-dir")
+    if os.path.isdir(worktrees.path(task, record)):
+        at("worktree", "repair", worktrees.path(task, record))
 
 
 # nothing left

@@ -43,16 +43,17 @@ def repository(project: str, run=None) -> tuple[git.Git, str]:
 
 def _make(run, base: str | None, before: dict | None) -> None:
     at, common = repository(run.task["project"], run)
-    base = after.branch_of(run.task, base) or base
-    start = before["base"] if before and before["state"] == "discarded" else base or "HEAD"
-    commit = _commit(at, start)
+    task, own = run.task, before["base"] if before and before["state"] == "discarded" else ""
+    parents = (after.branch_of(task, parent) for parent in task.get("after") or [])
+    start = own or base or next(filter(None, parents), "HEAD")
+    commit = _commit(at, start, after.branch_of(task, start))
     name = _free(at, run.task)
     record = {
         "name": name, "admin": "", "common": common, "branch": worktrees.PREFIX + name, "base": commit,
-        "source": base or _head(at), "state": "making", "run": run.status["run"],
+        "source": _head(at) if start == "HEAD" else base or start, "state": "making", "run": run.status["run"],
         "before": before["state"] if before else "",
         "unseen": _unseen(at), "notes": [], "brought": [],
-        "commits": 0, "files": 0, "added": 0, "removed": 0, "trouble": "",
+        "commits": 0, "files": 0, "added": 0, "removed": 0, "trouble": "", "kept": 0,
     }  # fmt: skip
     _note(run, record)
     os.close(files.folder(run.task["project"], worktrees.PLACE.split(os.sep)[0], "worktrees", make=True))
@@ -86,16 +87,15 @@ def _note(run, record: dict) -> None:
     tasks.set_status(run.folder, {**tasks.status(run.folder), "worktree": record})
 
 
-def _commit(at: git.Git, name: str) -> str:
-    code, out, _ = at.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
-    if code == 0:
-        return out.strip()
+def _commit(at: git.Git, name: str, of_task: str | None) -> str:
+    """The commit that a name means: a branch, tag or commit here, one of origin's, a task's branch."""
+    for one in (name, f"origin/{name}", of_task):
+        code, out, _ = at.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{one}^{{commit}}")
+        if code == 0 and one:
+            return out.strip()
     if name == "HEAD":
         raise FatalError(f"{at.cwd} has no commit yet, so there is nothing to check out: git commit first")
-    code, out, _ = at.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"origin/{name}^{{commit}}")
-    if code:
-        raise FatalError(f'there is no branch, tag or commit "{name}" in {at.cwd}; git branch -a lists them')
-    return out.strip()
+    raise FatalError(f'there is no branch, tag or commit "{name}" in {at.cwd}; git branch -a lists them')
 
 
 def _head(at: git.Git) -> str:

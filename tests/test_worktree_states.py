@@ -1,0 +1,308 @@
+"""Worktrees in every state that a repository can be in: each works, or a sentence says what to type."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from dispatch_hooks import recover, steer, tasks, worktrees
+from dispatch_hooks.doctor import records
+from dispatch_hooks.worktrees import orphans, showing
+from tests.harness.repositories import (
+    branches,
+    checkouts,
+    commit,
+    discard,
+    dispatched,
+    finished,
+    git,
+    merge,
+    nothing_left,
+    record,
+    refused,
+    settings,
+)
+from tests.harness.waiting import wait_until
+from tests.product import TICK
+
+
+def test_a_branch_that_is_there_already_is_left_alone(repo):
+    git(repo.project, "branch", "dispatch/good-1-1")
+    folder = finished(repo, "good", "echo new > made")
+    assert record(folder)["branch"] == "dispatch/good-1-1-2"
+    merge(folder)
+    assert branches(repo) == ["dispatch/good-1-1", "main"]
+
+
+def test_a_branch_in_the_way_is_said_with_what_to_type(repo):
+    git(repo.project, "branch", "dispatch")
+    folder = dispatched(repo, "good", TICK)
+    assert "git branch -m dispatch other-name" in repo.wait(folder, "failed")["why"]
+    assert branches(repo) == ["dispatch", "main"]
+
+
+def test_a_detached_head_is_where_it_begins(repo):
+    commit(repo.project, later="1\n")
+    git(repo.project, "checkout", "--quiet", "main~1")
+    folder = finished(repo, "good", "echo new > made; ls > $folder/saw")
+    assert (repo.project / ".dispatch/tasks/good-1-1/saw").read_text().split() == ["made", "readme"]
+    git(repo.project, "switch", "--quiet", "main")
+    assert "(merge commit)" in merge(folder)
+    nothing_left(repo)
+
+
+def test_a_shallow_clone_works_like_any(repo, tmp_path):
+    commit(repo.project, later="1\n")
+    commit(repo.project, later="2\n")
+    git(tmp_path, "clone", "--quiet", "--depth", "1", f"file://{repo.project}", "shallow")
+    repo.project = tmp_path / "shallow"
+    folder = finished(repo, "good", "echo new > made")
+    merge(folder)
+    nothing_left(repo)
+
+
+def test_the_worktree_of_a_bare_repository_is_a_project_with_worktrees(repo, tmp_path):
+    git(tmp_path, "clone", "--quiet", "--bare", str(repo.project), "repo.git")
+    git(tmp_path / "repo.git", "worktree", "add", "--quiet", str(tmp_path / "work"), "main")
+    repo.project = tmp_path / "work"
+    assert tasks.project_of(str(repo.project)) == str(repo.project)
+    folder = finished(repo, "good", "echo new > made")
+    merge(folder)
+    assert (repo.project / "made").exists()
+    assert [line.split()[0] for line in checkouts(repo)] == [str(repo.project)]
+    assert branches(repo) == ["main"]
+
+
+def test_in_the_persons_own_worktree_the_project_is_the_main_one(repo, tmp_path):
+    git(repo.project, "worktree", "add", "--quiet", "-b", "mine", str(tmp_path / "mine"))
+    assert tasks.project_of(str(tmp_path / "mine")) == str(repo.project)
+    folder = finished(repo, "good", "echo new > made")
+    discard(folder, True)
+    assert [line.split()[0] for line in checkouts(repo)] == [str(tmp_path / "mine")]
+
+
+def test_a_git_directory_elsewhere_works(lab, tmp_path):
+    git(tmp_path, "init", "--quiet", "--initial-branch", "main", "--separate-git-dir", str(tmp_path / "elsewhere.git"),
+        str(lab.project))  # fmt: skip
+    commit(lab.project, readme="one\n")
+    folder = finished(lab, "good", "echo new > made")
+    merge(folder)
+    assert (lab.project / "made").exists()
+    assert (branches(lab), checkouts(lab)) == (["main"], [])
+
+
+@pytest.fixture
+def with_submodule(repo, tmp_path):
+    """The repository with a submodule, lib, that is checked out."""
+    library = tmp_path / "library"
+    library.mkdir()
+    git(library, "init", "--quiet")
+    commit(library, code="1\n")
+    git(repo.project, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(library), "lib")
+    git(repo.project, "commit", "--quiet", "--message", "a library")
+    return repo
+
+
+def test_submodules_are_empty_in_a_worktree_and_the_worker_is_told(with_submodule):
+    repo = with_submodule
+    folder = finished(repo, "good", 'printf %s "$prompt" > $folder/prompt; echo new > made')
+    assert "Submodules are empty here (lib)" in (repo.project / ".dispatch/tasks/good-1-1/prompt").read_text()
+    merge(folder)
+    assert (repo.project / "lib/code").exists()
+    nothing_left(repo)
+
+
+def test_commits_in_a_submodule_of_the_worktree_are_not_thrown_away(with_submodule):
+    repo = with_submodule
+    own = "git -c user.name=B -c user.email=b@b"
+    body = f"""git -c protocol.file.allow=always submodule --quiet update --init
+    (cd lib && echo 2 > code && {own} commit -qam inner); git add lib; {own} commit -qm outer"""
+    folder = finished(repo, "good", body)
+    words = refused(merge, folder)
+    assert "commits of the submodule lib are only in the worktree" in words
+    assert (repo.project / ".dispatch/worktrees/good-1-1/lib/code").read_text() == "2\n"
+    assert "commits of the submodule lib" in refused(discard, folder)
+    discard(folder, True)
+    nothing_left(repo)
+
+
+def test_a_submodule_itself_is_a_project_with_worktrees(with_submodule):
+    repo, outer = with_submodule, with_submodule.project
+    repo.project = outer / "lib"
+    assert tasks.project_of(str(repo.project)) == str(repo.project)
+    folder = finished(repo, "good", "echo new > made")
+    merge(folder)
+    assert (repo.project / "made").exists()
+    assert checkouts(repo) == []
+
+
+def test_a_repository_that_the_worker_made_is_not_thrown_away(repo):
+    own = "git -c user.name=B -c user.email=b@b"
+    body = f"echo new > made; mkdir inner; cd inner; git init -q; echo > code; git add .; {own} commit -qm in; cd .."
+    folder = finished(repo, "good", body)
+    assert record(folder)["trouble"] == "a repository of its own is not on the branch: inner"
+    assert "look into" in refused(merge, folder)
+    inner = repo.project / ".dispatch/worktrees/good-1-1/inner"
+    inner.rename(repo.project / "inner")
+    merge(folder)
+    assert (repo.project / "made").exists()
+
+
+def test_a_worker_that_leaves_its_branch_loses_nothing(repo):
+    own = "git -c user.name=B -c user.email=b@b commit -qm"
+    body = f"echo 1 > first; git add .; {own} first; git checkout -q -b elsewhere main; echo 2 > second; git add second"
+    finished(repo, "good", f"{body}; {own} second; echo 3 > third")
+    names = git(repo.project, "ls-tree", "--name-only", "dispatch/good-1-1").split()
+    assert names == ["readme", "second", "third"]
+    assert "first" in git(repo.project, "log", "--format=%s", "dispatch/good-1-1").split()
+    assert git(repo.project, "-C", ".dispatch/worktrees/good-1-1", "status", "--porcelain", "--branch") == (
+        "## dispatch/good-1-1"
+    )
+
+
+def test_a_worker_in_the_middle_of_a_merge_loses_nothing(repo):
+    commit(repo.project, readme="uno\n")
+    own = "git -c user.name=B -c user.email=b@b"
+    body = f"echo eins > readme; {own} commit -qam x; {own} merge -q main || true"
+    finished(repo, "good", body, base="main~1")
+    assert "<<<<<<<" in git(repo.project, "show", "dispatch/good-1-1:readme")
+    assert git(repo.project / ".dispatch/worktrees/good-1-1", "status", "--porcelain") == ""
+
+
+def test_locks_of_a_git_that_was_killed_in_the_worktree_hinder_nobody(repo):
+    body = "echo new > made; touch $(git rev-parse --git-dir)/index.lock $(git rev-parse --git-dir)/HEAD.lock"
+    folder = finished(repo, "good", body)
+    merge(folder)
+    nothing_left(repo)
+
+
+def test_a_worker_that_removes_its_worktree_or_branch_is_told_of(repo):
+    own = "git -c user.name=B -c user.email=b@b"
+    gone = finished(repo, "gone", f"echo new > made; git add .; {own} commit -qm x; rm -rf ../gone-1-1")
+    merge(gone)
+    nothing_left(repo)
+    body = "git update-ref -d refs/heads/dispatch/lost-2-1; cd /; rm -rf $OLDPWD"
+    lost = finished(repo, "lost", body)
+    assert "its branch dispatch/lost-2-1 is gone" in record(lost)["trouble"]
+    discard(lost, True)
+    nothing_left(repo)
+
+
+def test_folders_that_may_not_be_written_to_go_too(repo):
+    body = "mkdir -p cache/mod; echo cache > .gitignore; echo 1 > cache/mod/file; chmod 555 cache/mod cache"
+    folder = finished(repo, "good", body)
+    discard(folder, True)
+    nothing_left(repo)
+
+
+# what a fresh checkout lacks
+
+
+def test_what_config_names_is_copied_linked_and_set_up_and_never_committed(repo):
+    commit(repo.project, **{".gitignore": "node_modules/\n"})
+    (repo.project / ".env").write_text("SECRET=1\n")
+    (repo.project / "node_modules").mkdir()
+    (repo.project / "node_modules/dep").write_text("1\n")
+    setup = "cat .env > $DISPATCH_HOOKS_FOLDER/setup"
+    settings(f'[worktree]\ncopy = [".env", "missing"]\nlink = ["node_modules"]\nsetup = "{setup}"\n')
+    folder = finished(repo, "good", "cat node_modules/dep >> .env; cp .env $folder/env; echo new > made")
+    at = repo.project / ".dispatch/tasks/good-1-1"
+    assert ((at / "setup").read_text(), (at / "env").read_text()) == ("SECRET=1\n", "SECRET=1\n1\n")
+    assert git(repo.project, "diff", "--name-only", "main...dispatch/good-1-1") == "made"
+    assert showing.new_files(folder) == []
+    assert (repo.project / ".env").read_text() == "SECRET=1\n"
+    (repo.project / ".env").unlink()
+    merge(folder)
+    assert (repo.project / "node_modules/dep").exists()
+
+
+def test_a_set_up_that_fails_says_so_and_leaves_nothing(repo):
+    settings('[worktree]\nsetup = "echo no network; exit 4"\n')
+    folder = dispatched(repo, "good", TICK)
+    why = repo.wait(folder, "failed")["why"]
+    assert why.startswith("the set-up command of your config failed: echo no network; exit 4 (exit status 4)")
+    assert Path(folder, "setup.log").read_text() == "no network\n"
+    nothing_left(repo)
+
+
+def test_a_cancel_ends_a_set_up(repo):
+    settings('[worktree]\nsetup = "sleep 300"\n')
+    folder = dispatched(repo, "good", TICK)
+    wait_until((repo.project / ".dispatch/worktrees/good-1-1/readme").exists)
+    wait_until(Path(folder, "setup.log").exists)
+    steer.cancel(folder, dict(os.environ))
+    repo.wait(folder, "cancelled")
+    nothing_left(repo)
+
+
+def test_nothing_is_brought_from_outside_of_the_project(repo, tmp_path):
+    (tmp_path / "secret").write_text("1")
+    settings('[worktree]\ncopy = ["../secret"]\n')
+    folder = dispatched(repo, "good", TICK)
+    assert "leads out of" in repo.wait(folder, "failed")["why"]
+    nothing_left(repo)
+
+
+# killed
+
+
+@pytest.mark.parametrize("step", ["worktree", "rev-parse", "setup"])
+def test_a_supervisor_that_is_killed_while_it_makes_a_worktree_is_followed_by_one_that_makes_it(repo, step, tmp_path):
+    """git kills its parent at the step; the next time it is git again."""
+    program = tmp_path / "bin/git"
+    program.parent.mkdir()
+    once = f'if [ ! -e {tmp_path}/killed ]; then touch {tmp_path}/killed; kill -9 $PPID; sleep 1; fi'
+    case = {"worktree": "worktree,add", "rev-parse": "rev-parse,--path-format=absolute,--git-dir"}.get(step, "nothing")
+    program.write_text(
+        f'#!/bin/sh\nsaid=$(IFS=,; echo "$*")\ncase $said in {case}*) {once};; esac\nexec /usr/bin/git "$@"\n'
+    )
+    program.chmod(0o755)
+    if step == "setup":
+        settings(f"[worktree]\nsetup = '''{once}'''\n")
+    os.environ["PATH"] = f"{program.parent}:{os.environ['PATH']}"
+    try:
+        folder = dispatched(repo, "good", f"echo new > made; {TICK}")
+        wait_until((tmp_path / "killed").exists)
+        wait_until(lambda: not tasks.supervised(folder))
+        wait_until(lambda: recover.recover(dict(os.environ)) or tasks.supervised(folder))
+        repo.wait(folder, "finished", timeout=40)
+    finally:
+        os.environ["PATH"] = os.environ["PATH"].partition(":")[2]
+    assert (record(folder)["branch"], record(folder)["commits"]) == ("dispatch/good-1-1", 1)
+    merge(folder)
+    nothing_left(repo)
+
+
+# orphans
+
+
+def test_doctor_names_what_no_task_knows(repo, tmp_path):
+    git(repo.project, "worktree", "add", "--quiet", "-b", "dispatch/old", str(repo.project / ".dispatch/worktrees/old"))
+    folder = finished(repo, "good", "echo new > made")
+    assert orphans.checkouts(str(repo.project)) == [str(repo.project / ".dispatch/worktrees/old")]
+    assert orphans.branches(str(repo.project)) == ["dispatch/old"]
+
+    class Ground:
+        project, env = str(repo.project), dict(os.environ)
+
+    fixes = [finding.fix for finding in records.worktrees(Ground)]
+    assert len(fixes) == 2
+    for fix in fixes:
+        subprocess.run(fix, shell=True, check=True, capture_output=True)
+    assert records.worktrees(Ground) == []
+    assert worktrees.waiting(str(repo.project)) == [
+        f"dispatch/good-1-1 in {repo.project} (1 commit, 1 file +1 -0); git merge it, or git branch -D it"
+    ]
+    assert worktrees.unmerged(tasks.status(folder))
+
+
+def test_a_dependent_begins_from_the_branch_of_its_parent(repo):
+    parent = finished(repo, "parent", "echo new > made")
+    child = finished(repo, "child", "cat made > copy", base="parent-1-1")
+    assert record(child)["base"] == git(repo.project, "rev-parse", "dispatch/parent-1-1")
+    assert record(child)["source"] == "parent-1-1"
+    assert record(child)["commits"] == 1
+    merge(child)
+    assert merge(parent).startswith("parent-1-1 is in main already")
+    nothing_left(repo)
