@@ -13,7 +13,7 @@ def follow_orders(task: dict, status: dict, said: dict) -> None:
     status["changed"] = {**(status.get("changed") or {}), **(orders[-1] if orders else {})}
     task.update(status["changed"])
     if orders:
-        status["session"] = None
+        status.update(session=None, instead_of=None)
 
 
 def _orders(said: dict) -> list[dict]:

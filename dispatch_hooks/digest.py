@@ -29,6 +29,7 @@ VERBS = {
     "failed": "failed",
     "lost": "was lost",
     "cancelled": "was cancelled",
+    "waiting": "waits",
 }
 
 

@@ -13,7 +13,6 @@ import time
 
 from dispatch_hooks import (
     after,
-    backends,
     config,
     files,
     forecast,
@@ -182,7 +181,21 @@ def _resolve(item: dict, origin: dict, settings: dict, env: dict) -> tuple[dict,
         return {}, why
     task["permissions"] = item.get("permissions") or found["permissions"] or settings["permissions"]
     task["launcher"] = item.get("launcher") or found["launcher"] or settings["launcher"]
-    return task, _missing(task, settings, env)
+    return _placed(task, settings, env)
+
+
+def _placed(task: dict, settings: dict, env: dict) -> tuple[dict, str]:
+    """The task where it can run: with its own CLI, else with its fallback's."""
+    why = _no_place(task, settings)
+    if why or not (why := _no_program(task, settings, env)):
+        return task, why
+    from dispatch_hooks import fallback
+
+    other, _ = fallback.substitute(task, settings, env.get("PATH", os.defpath))
+    if not other:
+        return task, why
+    was = task["alias"] or task["model"] or task["backend"]
+    return {**task, **other, "instead_of": {"who": was, "why": why}}, ""
 
 
 def _wanted(item: dict, settings: dict) -> str:
@@ -221,20 +234,26 @@ def _plain(item: dict, origin: dict, settings: dict) -> dict:
     }
 
 
-def _missing(task: dict, settings: dict, env: dict) -> str:
-    """Why the task's CLI cannot run, "" if it can."""
+def _no_place(task: dict, settings: dict) -> str:
+    """Why it has nowhere to run, "" if it has."""
     if task["launcher"] not in ("local", *settings["launchers"]):
         known = ", ".join(settings["launchers"]) or "none yet"
         return f'there is no launcher "{task["launcher"]}" in your config.toml ({known}); see docs/clusters.md'
     if task["directory"] and not os.path.isdir(os.path.join(task["project"], task["directory"])):
         return f"there is no folder {task['directory']} in {task['project']}"
-    try:
-        program = backends.get(task["backend"], settings).program(task, settings)
-    except (KeyError, IndexError, TypeError):
-        return f'backend "{task["backend"]}" has no command in your config.toml; see dispatch-hooks config path'
-    if task["launcher"] == "local" and backends.which(program, env.get("PATH", os.defpath)) is None:
-        return f"{program} is not on PATH; install it, or see dispatch-hooks doctor"
     return ""
+
+
+def _no_program(task: dict, settings: dict, env: dict) -> str:
+    """Why the task's CLI cannot run, "" if it can."""
+    program, file = resolve.program(task["backend"], settings, env.get("PATH", os.defpath))
+    if not program:
+        return f'backend "{task["backend"]}" has no command in your config.toml; see dispatch-hooks config path'
+    if file or task["launcher"] != "local":
+        return ""
+    from dispatch_hooks import failures
+
+    return failures.missing(task["backend"], program)
 
 
 def words(result: dict) -> str:
@@ -271,6 +290,8 @@ def _named(task: dict) -> str:
     more += ", read-only" if task["read_only"] else ""
     more += ", worktree" if task["worktree"] else ""
     more += f", on {task['launcher']}" if task["launcher"] != "local" else ""
+    if task.get("instead_of"):
+        more += f", instead of {task['instead_of']['who']}: {task['instead_of']['why'].partition(';')[0]}"
     return f"{task['id']} ({who}, {steps} step{'s' if steps > 1 else ''}{more})"
 
 

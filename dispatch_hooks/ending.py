@@ -52,8 +52,19 @@ def _judge(run, now: float) -> tuple[str, str]:
     run.status["output"] = bool(tasks.read_text(run.task, "output.md", 1))
     run.status["summary"] = outcome.summary(run.task, run.last_words)
     state, why = outcome.judge(run.end, run.ledger.items())
+    if state == "failed" and run.end.get("error"):
+        state, why = _excused(run, now)
     worktrees.settle(run.task, run.status, state)
     return _checked(run) if state == "finished" else (state, why)
+
+
+def _excused(run, now: float) -> tuple[str, str]:
+    """A failure that was the CLI's or its account's may not be the end of the task."""
+    from dispatch_hooks import fallback
+
+    error = {"text": run.end["error"], "about": run.trouble}
+    path = os.environ.get("PATH", os.defpath)
+    return fallback.judge(run.task, run.status, error, config.load(), path, now, patient=not run.lease)
 
 
 def _judge_exit(run) -> None:
@@ -93,6 +104,8 @@ def _announce(run) -> None:
         inputs.forget_cancel(run.folder)
         inputs.unpause(run.folder)
     outcome.announce(run.folder, run.task, run.status)
+    if run.status["state"] == "waiting" and run.status.get("until"):
+        outcome.tell(outcome.ended_event(run.folder, run.task, run.status))
 
 
 def _leave(run) -> None:

@@ -52,11 +52,16 @@ def withdrawn(run, event: dict, now: float) -> None:
         run.asks.withdraw(event["request"], now)
 
 
+def limit(run, event: dict, now: float) -> None:
+    run.trouble["resets"] = event["resets"]
+
+
 def turn_end(run, event: dict, now: float) -> None:
     run.turn_over, run.turn_ended = True, now
     run.last_words = event["text"] or run.last_words
     if event["error"] and not run.end:  # else it is what our own interrupt made of it
         run.end["error"] = event["error"].strip().partition("\n")[0][:300] or "an error without words"
+        run.trouble |= {k: v for k, v in (event.get("about") or {}).items() if v is not None}
 
 
-HEAR = {f.__name__: f for f in (session, activity, retrying, usage, background, ask, withdrawn, send, turn_end)}
+HEAR = {f.__name__: f for f in (session, activity, retrying, usage, background, ask, withdrawn, send, limit, turn_end)}

@@ -35,7 +35,7 @@ def earlier(task: dict, status: dict) -> list[dict]:
         return known
     told = {key: status.get(key) for key in ("run", "state", "started", "cost_usd", "tokens")}
     who = status.get("who") or task["backend"]
-    model = (status.get("changed") or {}).get("model", task["model"])
+    model = status.get("model", task["model"])
     more = {"who": who, "model": model, "backend": status.get("backend") or task["backend"]}
     return [*known, {**told, **more, "ended": status.get("ended") or status["started"]}][-RUNS:]
 

@@ -223,6 +223,13 @@ class Worktree(Ours):
     into: str = Field(ABSENT, description="The branch that it was merged into.")
 
 
+class Instead(Ours):
+    """Who was to do a task, and why they could not."""
+
+    who: str
+    why: str
+
+
 class Task(Ours):
     """task.json: what was asked. Written once, by the dispatch."""
 
@@ -244,6 +251,7 @@ class Task(Ours):
     backend: str
     permissions: Permissions
     fallback: str = Field("", description="Who goes on where this one cannot, once; empty for nobody.")
+    instead_of: Instead | None = Field(None, description="Who was asked for, where the fallback took over at once.")
     launcher: str = "local"
     after: list[str] = Field(default_factory=list, description="The tasks that must have finished before it starts.")
     worktree: Wanted | None = Field(None, description="That it has a checkout of its own.")
@@ -298,6 +306,14 @@ class Status(Ours):
     worker: Identity | None = None
     backend: str = ""
     who: str = Field("", description="The alias, model or backend that runs it, as people read it.")
+    model: str = Field("", description="What its CLI calls the model; empty for the CLI's own default.")
+    failure: Literal["", "missing", "login", "quota", "rate", "model", "down"] = Field(
+        "", description="What its CLI could not do its work for, where that was recognised."
+    )
+    until: Time | None = Field(None, description="When the limit ends that it waits for.")
+    waits: int = Field(0, ge=0, description="Limits that were waited for in a row, while nothing was ticked.")
+    waited_at: int = Field(-1, description="The ticks at the last of them.")
+    instead_of: Instead | None = Field(None, description="Who was to do it, where a fallback took over.")
     changed: dict[str, Any] | None = Field(None, description="What a retry changed of the task: its model, say.")
     before: dict[str, float] = Field(default_factory=dict, description="What of the figures is its earlier sessions'.")
     session: str | None = Field(None, description="The worker CLI's own session, which a later run resumes.")
@@ -390,7 +406,7 @@ class Asked(_News):
 class Ended(_News):
     """An event of an inbox: a task has ended."""
 
-    kind: Literal["finished", "checked", "stopped", "failed", "lost"]
+    kind: Literal["finished", "checked", "stopped", "failed", "lost", "waiting"]
     path: str = Field(description="What the worker wrote, from the project's root; empty where it wrote nothing.")
     ticked: int | None
     items: int | None

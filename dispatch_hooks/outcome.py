@@ -55,7 +55,7 @@ def ended_event(folder: str, task: dict, status: dict) -> dict:
     return {
         **_event(folder, task, status),
         "kind": status["state"],
-        "text": why if status["state"] in ("failed", "lost") else told or why,
+        "text": why if status["state"] in ("failed", "lost", "waiting") else told or why,
         "path": f"{tasks.place(task)}/output.md" if status.get("output") else "",
         "made": status.get("ended"),
         "ticked": status.get("ticked"),
@@ -108,8 +108,15 @@ def _event(folder: str, task: dict, status: dict) -> dict:
         "project": task["project"],
         "chat": task["chat"],
         "run": status["run"],
-        "model": status.get("who") or task["alias"] or task["model"] or task["backend"],
+        "model": who(task, status),
     }
+
+
+def who(task: dict, status: dict) -> str:
+    """Who does a task, as people read it; with a fallback, also who was to."""
+    name = status.get("who") or task["alias"] or task["model"] or task["backend"]
+    other = status.get("instead_of") or task.get("instead_of")
+    return f"{name} instead of {other['who']}" if other and other["who"] != name else name
 
 
 def announce(folder: str, task: dict, status: dict) -> None:

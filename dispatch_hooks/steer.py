@@ -54,7 +54,7 @@ def tell(folder: str, text: str, by: str, env: dict) -> str:
 
 def retry(folder: str, change: dict, by: str, env: dict) -> None:
     """Starts the task again in a new conversation, from its first item without a tick. change: {"model"…} or {}."""
-    if tasks.supervised(folder):
+    if tasks.supervised(folder) and not tasks.status(folder).get("until"):
         how = "waiting" if tasks.status(folder)["state"] == "waiting" else "running"
         raise FatalError(f"{os.path.basename(folder)} is {how}; cancel it first, or tell it something")
     inputs.forget_cancel(folder)

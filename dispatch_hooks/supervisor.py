@@ -87,6 +87,8 @@ def _run(folder: str, lock: int, lease=None) -> dict | None:
     elif status["state"] in tasks.UNSTARTED or said or (lease and lease.interrupted(status)):
         with contextlib.suppress(OSError):  # a full disk; it stands there as a rule
             tasks.activate(folder)
+        if not lease:
+            waiting.rest(folder, status, said, lock)
         slots = [] if lease else waiting.turn(folder, conversation.ordered(task, status, said), status, lock)
         try:
             if remote.elsewhere(task) and not lease:
@@ -112,7 +114,7 @@ class Run:
         self.lease = lease
         self.folder, self.task, self.said = folder, dict(task), said or inputs.NOTHING
         self.status = {**status, "run": status["run"] + 1, "state": "running", "why": ""}
-        self.status.update(started=None, ended=None, was="", earlier=earlier(self.task, status))
+        self.status.update(started=None, ended=None, was="", failure="", until=None, earlier=earlier(self.task, status))
         self.before = dict(self.status)
         self.mark = worker.mark(folder, self.status["run"])
         self.ledger = Ledger(folder, self.task, self.status)
@@ -121,6 +123,8 @@ class Run:
         self.worker: worker.Worker | None = None
         self.told_to_end = self.nudged = self.turn_over = False
         self.background, self.turn_ended = 0, 0.0
+        self.trouble: dict = {}
+        """What its CLI told of its error beside the words: {"status","code","resets"}, what of these it tells."""
         self.last_words = ""
 
     # the route
@@ -216,6 +220,7 @@ class Run:
             supervisor=processes.identity(os.getpid()),
             worker=processes.identity(self.worker.pid),
             backend=self.task["backend"],
+            model=self.task["model"],
             who=self.task["alias"] or self.task["model"] or self.task["backend"],
         )
         inputs.take(self.status, self.said)

@@ -70,6 +70,18 @@ def _tell_held(folder: str, task: dict) -> None:
             outcome.tell(outcome.held_event(folder, task, parent, how))
 
 
+def rest(folder: str, status: dict, said: dict | None, lock: int) -> None:
+    """Waits for the end of a limit, if the task's last run came upon one; an order to start again ends it."""
+    until, notes = status.get("until") or 0, said["notes"] if said else []
+    if status["state"] != "waiting" or until <= time.time() or any("retry" in note for note in notes):
+        return
+    os.makedirs(tasks.runtime(folder), mode=0o700, exist_ok=True)
+    bell = files.bell(tasks.bell_file(folder))
+    with contextlib.suppress(OSError):
+        tasks.set_status(folder, {**status, "supervisor": processes.identity(os.getpid())})
+    _wait(folder, lock, bell, [], until - time.time())
+
+
 def _record(folder: str, status: dict, why: str) -> None:
     was = status.get("was", "") if status["state"] == "waiting" else status.get("why") or status["state"]
     new = {**status, "state": "waiting", "why": why, "was": was, "supervisor": processes.identity(os.getpid())}
@@ -78,7 +90,7 @@ def _record(folder: str, status: dict, why: str) -> None:
             tasks.set_status(folder, new)
 
 
-def _wait(folder: str, lock: int, bell: int, ends: list[int]) -> None:
+def _wait(folder: str, lock: int, bell: int, ends: list[int], most: float = PATIENCE) -> None:
     handles = [processes.end_handle(pid) if pid else None for pid in ends]
     known = [handle for handle in handles if handle is not None]
     for fd in (lock, bell, *known):
@@ -88,7 +100,7 @@ def _wait(folder: str, lock: int, bell: int, ends: list[int]) -> None:
     again = [*python, sys.argv[0], folder, str(lock), str(bell)]
     sys.stdout.flush()
     patience = PATIENCE if None not in handles else GONE if hasattr(os, "pidfd_open") else LOOK
-    patience = LOOK if queue.NOBODY in ends else patience
+    patience = min(most, LOOK if queue.NOBODY in ends else patience)
     os.execv(sys.executable, [*python, waits, str(patience), str(bell), ",".join(map(str, known)), *again])
 
 

@@ -47,6 +47,7 @@ FIELDS = {
     "withdrawn": {"request"},
     "background": {"running"},
     "send": {"text"},
+    "limit": {"resets"},
     "turn_end": {"error", "text"},
 }
 """The fields of each kind of event: all of them are always there."""

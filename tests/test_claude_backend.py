@@ -58,7 +58,17 @@ def test_a_spoken_version_becomes_the_name_that_claude_code_knows(spoken, full):
 def test_subtype_lies_and_is_error_counts():
     events = read(type="result", subtype="success", is_error=True, result="API Error: 401 …", total_cost_usd=0.5)
     assert events[0]["cost_usd"] == 0.5
-    assert events[1] == {"kind": "turn_end", "error": "API Error: 401 …", "text": "API Error: 401 …"}
+    told = {"error": "API Error: 401 …", "text": "API Error: 401 …", "about": {"status": None}}
+    assert events[1] == {"kind": "turn_end", **told}
+
+
+def test_a_limit_that_is_reached_tells_its_end():
+    info = {"status": "rejected", "resetsAt": 1795460400, "rateLimitType": "five_hour"}
+    assert read(type="rate_limit_event", rate_limit_info=info) == [{"kind": "limit", "resets": 1795460400}]
+    assert read(type="rate_limit_event", rate_limit_info={**info, "status": "allowed_warning"}) == []
+    assert read(type="rate_limit_event", rate_limit_info={"status": "rejected"}) == []
+    events = read(type="result", is_error=True, result="no", api_error_status=429)
+    assert events[1]["about"] == {"status": 429}
 
 
 def test_tokens_are_summed():

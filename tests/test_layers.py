@@ -22,6 +22,7 @@ FLOORS = [
      "queue", "after", "forecast", "desktop",
      "gate", "install", "authority", "plugin", "asking", "worktrees",
      "flagging",
+     "configuring", "usage", "legacy", "resets",
      "configfile", "resolve", "catalogue", "listing", "failures", "fallback", "remote"},
     {"supervisor", "waiting", "recover", "salvage", "steer", "overview", "doctor",
      "statusline"},

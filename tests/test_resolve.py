@@ -29,7 +29,7 @@ def world(lab, monkeypatch):
         program = folder / name
         program.write_text(f"#!/bin/sh\n{body}\n")
         program.chmod(0o755)
-        if name not in config.CLI:
+        if name != "claude":
             with open(paths.config_file(), "a", encoding="utf-8") as f:
                 f.write(f'[backends.{name}]\ncommand = ["{name}"]\n')
         return program

@@ -344,3 +344,11 @@ def test_a_fault_of_ours_at_the_end_of_a_run_throws_nothing_away(repo):
     assert "nobody merged it" not in refused(discard, folder)
     discard(folder, True)
     nothing_left(repo)
+
+
+def test_a_fallback_finds_what_the_one_before_it_had_not_committed(repo):
+    settings('fallback = "second"\n')
+    repo.script("second", f"cat half > $folder/found; {TICK}")
+    folder = dispatched(repo, "first", "echo half done > half; echo 'usage limit reached' >&2; exit 1")
+    repo.wait(folder, "finished")
+    assert (repo.project / ".dispatch/tasks/first-1-1/found").read_text() == "half done\n"

@@ -41,7 +41,8 @@ class Talk:
     usage {"tokens","input","output","cost_usd"} (totals of this run, cached input included; None where the CLI does
     not tell) · ask {"request","tool","input","edits": bool,"questions":[{"kind","text","options"}]} ·
     withdrawn {"request"} · background {"running"} · send {"text"} (to be written to the CLI now) ·
-    turn_end {"error","text"}
+    turn_end {"error","text", and for an error "about": {"status","code","resets"}, what of these the CLI tells} ·
+    limit {"resets"} (a limit has been reached that ends then; seconds since 1970)
     """
 
     ends_by_itself = False

@@ -156,6 +156,13 @@ def _question(asked: dict) -> dict:
     return {"kind": "question", "text": asked["question"], "options": options}
 
 
+def _limit(message: dict) -> list[dict]:
+    """What a subscription's limits are; of a session that runs into one when it ends."""
+    said = message["rate_limit_info"]
+    rejected = said.get("status") == "rejected" and isinstance(said.get("resetsAt"), int | float)
+    return [{"kind": "limit", "resets": said["resetsAt"]}] if rejected else []
+
+
 def _result(message: dict) -> list[dict]:
     used = {k: v for k, v in (message.get("usage") or {}).items() if k.endswith("_tokens") and isinstance(v, int)}
     tokens, written = sum(used.values()), used.get("output_tokens", 0)
@@ -164,7 +171,7 @@ def _result(message: dict) -> list[dict]:
     error = _error(message, text) if message.get("is_error") else None
     return [
         {"kind": "usage", "tokens": tokens, "input": tokens - written, "output": written, "cost_usd": cost},
-        {"kind": "turn_end", "error": error, "text": text},
+        {"kind": "turn_end", "error": error, "text": text, "about": {"status": message.get("api_error_status")}},
     ]
 
 
@@ -178,6 +185,7 @@ _READERS = {
     "control_request": _control,
     "control_cancel_request": _withdrawn,
     "result": _result,
+    "rate_limit_event": _limit,
 }
 
 

@@ -171,7 +171,7 @@ class Talk(backends.Talk):
             return []
         turn, last = params["turn"], self._last
         self._turn, self._last = None, ""
-        end = {**_end(_why(turn), last), "turn": turn["id"]}
+        end = {**_end(_why(turn), last), "turn": turn["id"], "about": codex_items.about(turn.get("error") or {})}
         if self._starting:  # words of ours are on their way: they begin another one, or that is heard then
             self._over = end
             return []
@@ -256,6 +256,12 @@ class Talk(backends.Talk):
         interrupt = self._call("turn/interrupt", {**thread, "turnId": self._turn}, _nothing)
         return interrupt + self._call("thread/backgroundTerminals/clean", thread, _nothing)
 
+    def _limits(self, params: dict) -> list[dict]:
+        """A window of the plan's limits that is used up: when the last of them is over."""
+        windows = [params["rateLimits"].get(name) or {} for name in ("primary", "secondary")]
+        ends = [window.get("resetsAt") for window in windows if window.get("usedPercent", 0) >= 100]
+        return [{"kind": "limit", "resets": max(filter(None, ends))}] if any(ends) else []
+
     def _call(self, method: str, params: dict, then) -> str:
         self._count += 1
         self._calls[self._count] = then
@@ -272,6 +278,7 @@ HEAR = {
     "error": Talk._error,
     "thread/tokenUsage/updated": Talk._tokens,
     "serverRequest/resolved": Talk._resolved,
+    "account/rateLimits/updated": Talk._limits,
 }
 """The notifications that say something, of some seventy."""
 

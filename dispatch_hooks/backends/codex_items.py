@@ -48,6 +48,15 @@ def trouble(error: dict) -> str:
     return f"{text}: {more}" if isinstance(more, str) and more else text
 
 
+def about(error: dict) -> dict:
+    """What codexErrorInfo says of an error: a word, or a word with the status of the model's API."""
+    info = error.get("codexErrorInfo")
+    if isinstance(info, dict):
+        inner = next(iter(info.values()), None)
+        return {"status": inner.get("httpStatusCode") if isinstance(inner, dict) else None}
+    return {"code": info} if isinstance(info, str) else {}
+
+
 # ---- asks: {"tool","input","edits","questions"} and "then" (how it is answered)
 
 
