@@ -134,7 +134,10 @@ def announce(folder: str, task: dict, status: dict) -> None:
 
 
 def tell(event: dict) -> None:
-    """Posts an event and rings for it; rings again for one that was posted by somebody who was killed before."""
+    """Posts an event and rings for it; rings again for one that was posted by somebody who was killed before. The sign
+    for hosts that are still to start goes first.
+    """
+    tasks.remember_outstanding()
     new = inbox.post(event)
     if (new or inbox.waits(event)) and not hosts.notify(event["chat"], event["project"]) and new:
         desktop.tell(event)

@@ -18,6 +18,7 @@ from tests.torture.tree import Tree
 
 WORKER = """\
 #!/bin/sh
+set -e
 folder=$DISPATCH_HOOKS_FOLDER
 say() {{ echo "$DISPATCH_HOOKS_RUN $1" >> {journal}; }}
 say started
