@@ -122,6 +122,14 @@ def _launch(folder: str, task: dict, env: dict) -> None:
     launchers.start(folder, env)
 
 
+def failed(origin: dict, error: OSError) -> str:
+    """What the person reads when the disk would not take it: what was committed is started by whoever comes next."""
+    why = f"{error.filename or 'the state folder'}: {error.strerror}"
+    if os.path.exists(_batch_file("new", _batch_name(origin))):
+        return f"Dispatched, and not started yet ({why}); it starts by itself as soon as that is mended."
+    return f"Not dispatched: {why}. Mend that, then type it again; dispatch-hooks doctor says more."
+
+
 def told(origin: dict, text: str) -> None:
     """Remembers the words that told the person of a batch: the transcript shows whether they arrived."""
     path = _batch_file("done", _batch_name(origin))

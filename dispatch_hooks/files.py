@@ -97,6 +97,12 @@ def read_json(path: str) -> dict | None:
     return value if isinstance(value, dict) else None
 
 
+def say(text: str) -> None:
+    """A line for this process's log, which may be on the disk that is full."""
+    with contextlib.suppress(OSError):
+        os.write(2, f"{text}\n".encode("utf-8", "replace"))
+
+
 def differs(path: str, text: str) -> bool:
     """Whether a file does not hold exactly this text."""
     try:

@@ -86,7 +86,7 @@ class Ledger:
                 for act in acts:
                     act()
             except OSError as error:
-                print(f"cannot record the end, trying again: {error}", flush=True)
+                files.say(f"cannot record the end, trying again: {error}")
                 time.sleep(1.0)
             else:
                 return

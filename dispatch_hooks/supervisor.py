@@ -154,7 +154,7 @@ class Run:
         """A fault of ours ends the run, and says so; without a record it would be started again and again."""
         import traceback
 
-        traceback.print_exc()
+        files.say(traceback.format_exc())
         self.end["error"] = f"a fault of its supervisor: {type(error).__name__}: {error}"
 
     def step(self, now: float) -> None:

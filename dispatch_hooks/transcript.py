@@ -47,7 +47,7 @@ def answered(path: str, start: int, text: str) -> bool:
             continue
         entry = _entry(line)
         if entry.get("parentUuid") in after:
-            if entry.get("type") == "assistant" and not entry.get("isSidechain"):
+            if _answer(entry):
                 return True
             after.add(entry.get("uuid"))
         elif brought in line and _carrier(entry):
@@ -61,6 +61,15 @@ def _entry(line: bytes) -> dict:
     except ValueError:  # the last line may be half written
         return {}
     return entry if isinstance(entry, dict) else {}
+
+
+def _answer(entry: dict) -> bool:
+    """Whether the model says it. Claude Code writes answers of its own: where a request failed, and at a resume after
+    a turn that was killed before its request.
+    """
+    message = entry.get("message")
+    own = isinstance(message, dict) and message.get("model") == "<synthetic>"
+    return entry.get("type") == "assistant" and not entry.get("isSidechain") and not own
 
 
 def _carrier(entry: dict) -> bool:

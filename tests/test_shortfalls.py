@@ -13,6 +13,7 @@ from dispatch_hooks.host import delivery
 from tests.harness.waiting import wait_until
 from tests.product import TICK
 from tests.test_attack import env, settled
+from tests.test_hook_processes import context, turn
 from tests.test_inbox import news, register, take
 from tests.test_watcher import Host, asked, inside
 
@@ -111,6 +112,18 @@ def test_the_news_of_a_hook_that_died_after_its_claim_are_not_delivered_by_its_t
     assert len(take(host, "p2", time.time())) == 1
     delivery.settle(lab.chat, host, ended="p2")
     assert not inbox.anything(lab.chat)
+
+
+def test_what_claude_code_says_itself_after_a_killed_turn_is_no_answer(lab):
+    host = register(lab)
+    inbox.post(news(lab))
+    take(host, "p1", time.time())
+    told = context(inbox.claims(lab.chat)[0][1]["text"])
+    own = {"type": "assistant", "message": {"model": "<synthetic>", "content": "No response requested."}}
+    turn(lab, (None, "a", {"type": "user"}), ("a", "b", told), ("b", "c", own))
+    assert len(take(host, "p2", time.time())) == 1
+    turn(lab, ("c", "d", told), ("d", "e", {"type": "assistant", "message": {"model": "m"}}))
+    assert take(host, "p3", time.time()) == [] and not inbox.anything(lab.chat)
 
 
 def test_no_digest_is_long_enough_for_claude_code_to_put_a_file_in_its_place(lab):

@@ -24,7 +24,7 @@ from dispatch_hooks import (
     tasks,
 )
 from dispatch_hooks.errors import FatalError
-from dispatch_hooks.host import log
+from dispatch_hooks.host import log, log_fault
 
 
 def answer(event: dict, token: str, host: dict, env: dict) -> str | dict | None:
@@ -54,6 +54,9 @@ def _control(prompt: str, host: dict, env: dict) -> str | None:
         return _DO[found["verb"]](found, host, env)
     except FatalError as error:
         return f"{error}."
+    except OSError as error:
+        log_fault()
+        return f"that cannot be done: {error.filename or 'a file'}: {error.strerror}; dispatch-hooks doctor says more."
 
 
 def _named(prompt: str, project: str) -> dict[str, str]:
@@ -162,11 +165,18 @@ def _request(event: dict, prompt: str, token: str, host: dict, settings: dict, e
         "transcript": host["transcript"],
         "text": prompt,
     }
-    result = dispatch.start(parsed, origin, settings, env)
+    try:
+        result = dispatch.start(parsed, origin, settings, env)
+    except OSError as error:
+        log_fault()
+        return dispatch.failed(origin, error)
     words = dispatch.words(result)
     if result["started"] or result["again"]:
-        hosts.expect(host["pid"])
-        dispatch.told(origin, words)
+        try:
+            hosts.expect(host["pid"])
+            dispatch.told(origin, words)
+        except OSError:  # it was dispatched all the same
+            log_fault()
     return words if parsed["pure"] else {"context": words}
 
 

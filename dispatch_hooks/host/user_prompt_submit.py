@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dispatch_hooks import digest, files, hosts, tasks
-from dispatch_hooks.host import delivery
+from dispatch_hooks.host import delivery, log_fault
 
 EVENT = "UserPromptSubmit"
 
@@ -15,6 +15,26 @@ MARKS = (
 
 
 def handle(event: dict, env: dict, now: float) -> dict | None:
+    try:
+        return _handle(event, env, now)
+    except OSError as error:
+        log_fault()
+        return _cannot(event, error)
+
+
+def _cannot(event: dict, error: OSError) -> dict | None:
+    """On a disk that is full or read-only the person is told that nothing was dispatched; any other prompt goes on."""
+    from dispatch_hooks import config, request
+
+    words = event.get("prompt", "")
+    known = config.vocabulary(config.load(), [])
+    if "dispatch" not in words[:100_000].lower() or not request.parse(words, known).get("dispatch"):
+        return None
+    why = f"{error.filename or 'a file'}: {error.strerror}"
+    return {"continue": False, "stopReason": f"Not dispatched: {why}. dispatch-hooks doctor says more."}
+
+
+def _handle(event: dict, env: dict, now: float) -> dict | None:
     pid = hosts.host_pid(env)
     project = tasks.project_of(event["cwd"] or "/", env.get("CLAUDE_PROJECT_DIR", ""))
     host = hosts.register(pid, event, project, env)
@@ -65,7 +85,11 @@ def _wake(host: dict, prompt: str, token: str) -> dict | None:
 
 
 def _news(host: dict, token: str, now: float) -> dict | None:
-    events = delivery.take(host, token, now)
+    try:
+        events = delivery.take(host, token, now)
+    except OSError:  # they stay where they are
+        log_fault()
+        return None
     if not events:
         return None
     _note_asking(host, events)

@@ -75,6 +75,8 @@ class Talk:
         answered, again, open_now = Counter(), Counter(), set()
         for entry in self.chain():
             if entry.get("type") == "assistant":
+                if entry["message"].get("model") == "<synthetic>":  # Claude Code's own, after a turn that was killed
+                    continue
                 answered.update(open_now)
                 open_now = set()
                 continue
