@@ -20,6 +20,10 @@ def _run() -> int:
         from dispatch_hooks import asking, flagging  # a worker waits for it: nothing that it does not need
 
         return {"ask": asking, "flag": flagging}[sys.argv[1]].main(sys.argv[2:], dict(os.environ))
+    if sys.argv[1:3] == ["completion", "tasks"]:
+        from dispatch_hooks import completion  # at every Tab
+
+        return completion.main(sys.argv[3:])
     try:
         from dispatch_hooks import cli
     except ModuleNotFoundError as error:

@@ -10,6 +10,7 @@ from dispatch_hooks.commands import (
     ask,
     cancel,
     clean,
+    completion,
     config,
     demo,
     diff,
@@ -40,7 +41,7 @@ app = typer.Typer(
     name="dispatch-hooks",
     help="Dispatch work to background agents from a Claude Code chat.",
     no_args_is_help=True,
-    add_completion=True,
+    add_completion=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
@@ -65,7 +66,7 @@ def main(
 
 for module in (
     install, uninstall, doctor, status, top, show, logs, report, answer, tell, cancel, retry, pause, resume, release,
-    statusline,
+    statusline, completion,
     diff, merge, discard, clean,
     dispatch, models, parse, ask, flag, relink, demo,
 ):  # fmt: skip
