@@ -36,6 +36,10 @@ def rows(times: int) -> Iterator[str | Row]:
             prepare(world)
             yield f"Idle, {state}"
             yield from idle(world, times)
+    with World() as world:
+        world.plugged()
+        yield "Idle, as a plugin of Claude Code"
+        yield from idle(world, times)
     yield "News"
     with World() as world:
         yield digest(world, times, "UserPromptSubmit with three news")

@@ -12,7 +12,7 @@ import uuid
 from pathlib import Path
 
 from bench import measure
-from dispatch_hooks import files, gate, hosts, install, paths, tasks, worker
+from dispatch_hooks import files, gate, hosts, install, paths, plugin, tasks, worker
 from dispatch_hooks.paths import Dirs
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -112,6 +112,19 @@ class World:
     def command(self, event: str, watch: bool = False) -> list[str]:
         """The shell command in the settings, as Claude Code runs it."""
         return ["/bin/sh", "-c", self.hooks[event][0]["hooks"][int(watch)]["command"]]
+
+    def plugged(self) -> None:
+        """From here on the hooks are those of the plugin, after its first chat."""
+        kept = self.root / "kept"
+        files.write(str(kept / "words"), gate.words(self.dirs, self.python, "dispatch-hooks"))
+        self.env |= {"CLAUDE_PLUGIN_ROOT": str(CHECKOUT), "CLAUDE_PLUGIN_DATA": str(kept)}
+        groups = plugin.hooks()["hooks"]
+
+        def command(event: str, watch: bool = False) -> list[str]:
+            entry = groups[event][0]["hooks"][int(watch)]
+            return [entry["command"], *(arg.replace(plugin.ROOT, str(CHECKOUT)) for arg in entry["args"])]
+
+        self.command = command
 
     def event(self, sample: str, **fields: object) -> bytes:
         """A captured event on its way through a pipe, with this world's folders in it."""

@@ -3,15 +3,18 @@
 import html
 import re
 import shutil
+import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
-from dispatch_hooks import files, questions, tasks
+from dispatch_hooks import files, questions, steer, tasks
 from dispatch_hooks.report import gather, page, spans
 from tests.conftest import needed
 from tests.harness.chromium import Chromium
+from tests.harness.waiting import wait_until
+from tests.product import TICK
 
 T0 = 1_780_000_000.0
 HOSTILE = (
@@ -153,22 +156,28 @@ def test_plans_questions_answers_and_outcomes_are_in_it(past):
 
 
 def test_a_real_task_that_ran_twice_is_told_as_two_runs(lab):
-    from tests.product import TICK
-
     lab.script("good", TICK)
     (folder,) = lab.dispatch("good")
     lab.wait(folder, "finished")
-    from dispatch_hooks import steer
-
     steer.tell(folder, "once more", "terminal", {})
-    from tests.harness.waiting import wait_until
-
     wait_until(lambda: tasks.status(folder)["run"] == 2)
     lab.wait(folder, "finished")
     told = gather.entry(folder)
     assert [run.state for run in told["runs"]] == ["finished", "finished"]
     assert told["runs"][0].end <= told["runs"][1].start
     assert "all of it is done" in page.page([told], "one")
+
+
+def test_the_diff_of_a_worktree_is_in_it(lab):
+    git = ["git", "-C", str(lab.project), "-c", "user.name=T", "-c", "user.email=t@example.com"]
+    subprocess.run([*git[:3], "init", "-q", "-b", "main"], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "first"], check=True)
+    lab.script("writer", f"echo '<b>new</b>' > page.txt; git add page.txt; {TICK}")
+    (folder,) = lab.dispatch("writer", worktree={"base": None})
+    lab.wait(folder, "finished", "stopped")
+    told = gather.entry(folder)
+    assert "+<b>new</b>" in told["diff"]
+    assert '<span class="add">+&lt;b&gt;new&lt;/b&gt;' in page.page([told], "one")
 
 
 # that nothing in it is alive

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
-from dispatch_hooks import overview, plan, questions, tasks
+from dispatch_hooks import overview, plan, questions, tasks, worktrees
+from dispatch_hooks.errors import FatalError
 from dispatch_hooks.report import spans
+from dispatch_hooks.worktrees import showing
 
 LONG = 60_000
 """Characters of an output or a diff that a page holds; the rest is counted."""
@@ -34,10 +37,11 @@ def entry(folder: str, now: float | None = None) -> dict | None:
         "notes": [note for note in questions.notes(folder) if not note.get("retry")],
         "output": cut(tasks.read_text(task, "output.md")),
         "files": status.get("files") or [],
-        "diff": cut(_diff(task, status)),
+        "diff": cut(_diff(folder)),
         "runs": runs,
         "ran": sum(run.seconds for run in runs),
         "spent": _spent(task, status),
+        "branch_is": (status.get("worktree") or {}).get("state", ""),
         "tokens_in": status.get("tokens_in"),
         "tokens_out": status.get("tokens_out"),
     }
@@ -66,7 +70,12 @@ def _spent(task: dict, status: dict) -> list[dict]:
     return found
 
 
-def _diff(task: dict, status: dict) -> str:
+def _diff(folder: str) -> str:
+    """What it changed in its worktree, until that is merged or discarded; empty where that cannot be told."""
+    if not worktrees.live(tasks.status(folder)):
+        return ""
+    with contextlib.suppress(FatalError, OSError):
+        return showing.difference(folder)
     return ""
 
 
