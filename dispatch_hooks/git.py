@@ -7,9 +7,11 @@ fetching and signing are off. What git would start inside a submodule is avoided
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
+from collections.abc import Iterator
 
 from dispatch_hooks.errors import FatalError
 
@@ -83,6 +85,7 @@ class Git:
                 stdin=subprocess.DEVNULL if text is None else subprocess.PIPE, stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE, encoding="utf-8", errors="surrogateescape",
                 start_new_session=True,  # ^C, and a hook that is killed with its group, stop no git halfway
+                pass_fds=_held,
             )  # fmt: skip
         except OSError as error:
             raise GitError(f"git cannot be run in {self.cwd}: {error.strerror}") from error
@@ -97,6 +100,20 @@ class Git:
                     child.kill()
             else:
                 return child.returncode, out, err
+
+
+_held: list[int] = []
+
+
+@contextlib.contextmanager
+def holding(lock: int) -> Iterator[None]:
+    """A lock that each git that is started meanwhile holds too: if we are killed, it is held until git has ended."""
+    _held.append(lock)
+    try:
+        yield
+    finally:
+        _held.remove(lock)
+        os.close(lock)
 
 
 def environment() -> dict:

@@ -306,3 +306,84 @@ def test_a_dependent_begins_from_the_branch_of_its_parent(repo):
     merge(child)
     assert merge(parent).startswith("parent-1-1 is in main already")
     nothing_left(repo)
+
+
+def test_many_worktrees_at_once_are_all_made_and_all_gone(repo):
+    names = [f"good{n}" for n in range(6)]
+    for name in names:
+        repo.script(name, f"echo $$ > {name}; {TICK}" if name < "good3" else TICK)
+    folders = repo.dispatch(*names, worktree=True)
+    for folder in folders:
+        repo.wait(folder, "finished", timeout=60)
+    assert [record(folder)["state"] for folder in folders] == ["open"] * 3 + ["empty"] * 3
+    for folder in folders[:3]:
+        merge(folder)
+    nothing_left(repo)
+
+
+def test_a_branch_that_the_person_has_checked_out_is_not_taken_from_them(repo):
+    folder = dispatched(repo, "slow", "echo half > half; sleep 300")
+    wait_until((repo.project / ".dispatch/worktrees/slow-1-1/half").exists)
+    steer.cancel(folder, dict(os.environ))
+    repo.wait(folder, "cancelled")
+    git(repo.project, "switch", "--quiet", "dispatch/slow-1-1")
+    assert "itself checked out; git switch to the branch to merge into" in refused(merge, folder)
+    assert f"is checked out in {repo.project}" in refused(discard, folder, True)
+    git(repo.project, "switch", "--quiet", "main")
+    merge(folder)
+    nothing_left(repo)
+
+
+def test_a_cancelled_task_goes_on_in_a_checkout_of_its_branch(repo):
+    again = f"[ -e half ] && {{ echo more >> half; {TICK}; exit; }}"
+    folder = dispatched(repo, "slow", f"{again}; echo half > half; sleep 300")
+    wait_until((repo.project / ".dispatch/worktrees/slow-1-1/half").exists)
+    steer.cancel(folder, dict(os.environ))
+    repo.wait(folder, "cancelled")
+    steer.retry(folder, {}, "terminal", dict(os.environ))
+    wait_until(lambda: tasks.status(folder)["run"] == 2)
+    repo.wait(folder, "finished")
+    merge(folder)
+    assert (repo.project / "half").read_text() == "half\nmore\n"
+    nothing_left(repo)
+
+
+def test_what_was_squashed_by_hand_is_seen(repo):
+    folder = finished(repo, "good", "echo new > made")
+    git(repo.project, "merge", "--quiet", "--squash", "dispatch/good-1-1")
+    git(repo.project, "commit", "--quiet", "--message", "by hand")
+    assert merge(folder, "squash").startswith("main holds all of good-1-1 already")
+    assert git(repo.project, "log", "-1", "--format=%s") == "by hand"
+    nothing_left(repo)
+
+
+def test_a_directory_that_is_not_committed_is_said(repo):
+    (repo.project / "new").mkdir()
+    folder = dispatched(repo, "good", TICK, directory="new")
+    why = "there is no folder new in main, from which the worktree begins: commit it"
+    assert repo.wait(folder, "failed")["why"] == why
+    nothing_left(repo)
+
+
+def test_a_lock_is_held_until_the_git_of_a_killed_merge_has_ended(repo, tmp_path):
+    """Else the next one would run beside it, and take its lock for one that nobody holds."""
+    folder = finished(repo, "good", "echo new > made")
+    program = tmp_path / "bin/git"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\n[ "$1" != merge ] || {{ touch {tmp_path}/begun; while [ ! -e {tmp_path}/go ]; do '
+                       f'sleep 0.05; done; }}\nexec /usr/bin/git "$@"\n')  # fmt: skip
+    program.chmod(0o755)
+    pid = os.fork()
+    if not pid:
+        os.environ["PATH"] = f"{program.parent}:{os.environ['PATH']}"
+        merge(folder)
+        os._exit(0)
+    wait_until((tmp_path / "begun").exists)
+    os.kill(pid, 9)
+    os.waitpid(pid, 0)
+    assert "is running" in refused(merge, folder)
+    recover.recover(dict(os.environ))
+    assert record(folder)["merging"]
+    (tmp_path / "go").touch()
+    wait_until(lambda: recover.recover(dict(os.environ)) == [] and record(folder)["state"] == "merged")
+    nothing_left(repo)

@@ -19,7 +19,7 @@ def merge(folder: str, how: str, env: dict) -> str:
     """Merges a task's branch into what the project has checked out; what was done, in words. how: "" as configured."""
     how = how or worktrees.settings(config.load())["merge"]
     with _own(folder, env, "merge") as (task, status, record), _alone(task):
-        at, into = merging.target(task)
+        at, into = merging.target(task, record)
         _keep(task, status, record)
         _no_trouble(task, record)
         tip, head = at("rev-parse", f"refs/heads/{record['branch']}"), at("rev-parse", "HEAD")
@@ -27,6 +27,9 @@ def merge(folder: str, how: str, env: dict) -> str:
             finish(task, record, into)
             return f"{task['id']} is in {into} already; its worktree and {record['branch']} are gone"
         commit, kind = merging.prepare(at, task, status, head, tip, into, how)
+        if commit == head:
+            finish(task, record, into)
+            return f"{into} holds all of {task['id']} already; its worktree and {record['branch']} are gone"
         _intend(folder, status, {"commit": commit, "into": into})
         merging.move(at, task["id"], commit)
         what = worktrees.figures(record)
@@ -46,6 +49,9 @@ def discard(folder: str, force: bool, env: dict) -> str:
         if (lost or record["trouble"]) and not force:
             raise Unmerged(task["id"], record["trouble"] or f"nobody merged it: {worktrees.figures(record)}")
         tip = at.run("rev-parse", "--short", "--verify", "--quiet", f"refs/heads/{record['branch']}")[1].strip()
+        elsewhere = keeping.checked_out(at, task, record)
+        if elsewhere:
+            raise FatalError(f"{record['branch']} is checked out in {elsewhere}; git switch there, then discard again")
         _intend(folder, status, {"discarded": True})
         _clear(task, record, "discarded")
         return f"discarded {task['id']}" + (f" (git branch rescue {tip} brings it back for some weeks)" if lost else "")
@@ -62,8 +68,8 @@ class Unmerged(FatalError):
 
 def finish(task: dict, record: dict, into: str) -> str:
     """After a merge: the checkout and the branch go. What became of them, in words."""
-    elsewhere = _checked_out(git.Git(task["project"]), task, record)
-    _clear(task, record, "merged", bool(elsewhere))
+    elsewhere = keeping.checked_out(git.Git(task["project"]), task, record)
+    _clear(task, record, "merged")
     record["into"] = into
     if elsewhere:
         return f"its worktree is gone, {record['branch']} stays: it is checked out in {elsewhere}"
@@ -90,7 +96,7 @@ def _own(folder: str, env: dict, verb: str) -> Iterator[tuple[dict, dict, dict]]
     lock = None if tasks.supervised(folder) else files.lock(tasks.lock_file(folder), wait=2.0)
     if lock is None:
         raise FatalError(f"{task['id']} is running; {verb} it when it has ended, or cancel it first")
-    try:
+    with git.holding(lock):
         status = tasks.status(folder)
         record = _record(task, status, verb)
         tasks.activate(folder)  # so that recover finds what is left half done
@@ -100,8 +106,6 @@ def _own(folder: str, env: dict, verb: str) -> Iterator[tuple[dict, dict, dict]]
             record.pop("merging", None)
             tasks.set_status(folder, status)
             tasks.deactivate(folder)
-    finally:
-        os.close(lock)
     _wake(folder, task, env)
 
 
@@ -138,10 +142,8 @@ def _alone(task: dict) -> Iterator[None]:
     lock = files.lock(os.path.join(tasks.project_folder(task["project"]), "merge.lock"), wait=10.0)
     if lock is None:
         raise FatalError(f"another merge or discard is at work in {task['project']}; type it again in a moment")
-    try:
+    with git.holding(lock):
         yield
-    finally:
-        os.close(lock)
 
 
 def _keep(task: dict, status: dict, record: dict) -> None:
@@ -163,13 +165,13 @@ def _intend(folder: str, status: dict, what: dict) -> None:
     tasks.set_status(folder, status)
 
 
-def _clear(task: dict, record: dict, state: str, keep_branch: bool = False) -> None:
+def _clear(task: dict, record: dict, state: str) -> None:
     """Removes checkout and branch. The branch only as we know it: what came onto it this moment stays."""
-    at, ref = git.Git(task["project"]), f"refs/heads/{record['branch']}"
-    tip = at.run("rev-parse", "--verify", "--quiet", ref)[1].strip()
+    at = git.Git(task["project"])
+    tip = at.run("rev-parse", "--verify", "--quiet", f"refs/heads/{record['branch']}")[1].strip()
     keeping.erase_checkout(task, record)
-    if tip and not keep_branch:
-        at("update-ref", "-d", ref, tip)
+    if tip:
+        keeping.delete_branch(at, task, record, tip)
     record["state"] = state
 
 
@@ -178,14 +180,3 @@ def _only_here(at: git.Git, record: dict) -> int:
     others = (f"--exclude={record['branch']}", "--branches", "--remotes")
     code, out, _ = at.run("rev-list", "--count", f"refs/heads/{record['branch']}", "--not", *others)
     return int(out) if code == 0 else 0
-
-
-def _checked_out(at: git.Git, task: dict, record: dict) -> str:
-    """Another checkout that has the branch: the person may look at it there."""
-    own = os.path.realpath(worktrees.path(task, record))
-    for entry in at("worktree", "list", "--porcelain", "-z").split("\0\0"):
-        lines = entry.strip("\0").split("\0")
-        place = lines[0].removeprefix("worktree ")
-        if f"branch refs/heads/{record['branch']}" in lines and os.path.realpath(place) != own:
-            return place
-    return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 
-from dispatch_hooks import files, git, tasks, worktrees
+from dispatch_hooks import files, git, tasks, worker, worktrees
 from dispatch_hooks.errors import FatalError
 
 NAME, MAIL = "dispatch-hooks", "dispatch-hooks@localhost"
@@ -20,7 +20,8 @@ def settle(task: dict, status: dict, state: str) -> None:
     record = status["worktree"]
     if record["state"] == "open" and state in tasks.ENDED:
         words = f"Left uncommitted by task {task['id']} (run {status['run']}, {state})"
-        _try(record, lambda: keep(task, record, words))
+        mark = worker.mark(tasks.folder(task["project"], task["id"]), status["run"])
+        _try(record, lambda: keep(task, record, words, mark))
         record["kept"] = status["run"]
 
 
@@ -42,20 +43,20 @@ def _try(record: dict, act) -> None:
         record["trouble"] = str(error)
 
 
-def opened(task: dict, record: dict) -> git.Git:
+def opened(task: dict, record: dict, mark: str = "") -> git.Git:
     """git in the worktree. Where its git directory is was written down: what lies in the worktree is the worker's."""
-    return git.Git(worktrees.path(task, record), worktrees.git_dir(record), record["common"])
+    return git.Git(worktrees.path(task, record), worktrees.git_dir(record), record["common"], mark)
 
 
 def project_git(task: dict) -> git.Git:
     return git.Git(task["project"])
 
 
-def keep(task: dict, record: dict, message: str) -> None:
-    """Brings all that the worktree holds onto its branch, and counts it."""
+def keep(task: dict, record: dict, message: str, mark: str = "") -> None:
+    """Brings all that the worktree holds onto its branch, and counts it. mark: of the run that it is the end of."""
     record["trouble"] = ""
     if os.path.isdir(worktrees.path(task, record)):
-        at = opened(task, record)
+        at = opened(task, record, mark)
         _unlock(record)
         _commit_rest(at, record, message)
         _onto_branch(at, record)
@@ -151,18 +152,34 @@ def mend(task: dict, record: dict) -> None:
 
 def clear_away(task: dict, record: dict) -> None:
     """Removes the checkout; its branch too where that holds nothing."""
-    at, ref = project_git(task), f"refs/heads/{record['branch']}"
-    erase_checkout(task, record)
-    if not record["commits"]:
-        at.run("update-ref", "-d", ref, record["base"])
-        record["state"] = "empty"
+    if record["commits"]:
+        erase_checkout(task, record)
+    else:
+        erase(task, record)
 
 
 def erase(task: dict, record: dict) -> None:
-    """Removes a worktree that was half made: its folder, its branch if nothing was added to it."""
+    """Removes a worktree that holds nothing, or was half made: its folder, its branch if nothing was added to it."""
     erase_checkout(task, record)
-    project_git(task).run("update-ref", "-d", f"refs/heads/{record['branch']}", record["base"])
+    delete_branch(project_git(task), task, record, record["base"])
     record["state"] = "empty"
+
+
+def delete_branch(at: git.Git, task: dict, record: dict, tip: str) -> None:
+    """Deletes the branch if it ends there, and if nobody has it checked out: his checkout would have no commit."""
+    if not checked_out(at, task, record):
+        at.run("update-ref", "-d", f"refs/heads/{record['branch']}", tip)
+
+
+def checked_out(at: git.Git, task: dict, record: dict) -> str:
+    """Another checkout that has the branch: the person may look at it there."""
+    own = os.path.realpath(worktrees.path(task, record))
+    for entry in at("worktree", "list", "--porcelain", "-z").split("\0\0"):
+        lines = entry.strip("\0").split("\0")
+        place = lines[0].removeprefix("worktree ")
+        if f"branch refs/heads/{record['branch']}" in lines and os.path.realpath(place) != own:
+            return place
+    return ""
 
 
 def erase_checkout(task: dict, record: dict) -> None:

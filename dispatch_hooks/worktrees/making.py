@@ -57,8 +57,20 @@ def _make(run, base: str | None, before: dict | None) -> None:
     }  # fmt: skip
     _note(run, record)
     os.close(files.folder(run.task["project"], worktrees.PLACE.split(os.sep)[0], "worktrees", make=True))
-    at("worktree", "add", "--quiet", "--no-track", "-b", record["branch"], worktrees.path(run.task, record), commit)
+    at("update-ref", "-m", "dispatch-hooks: begun", f"refs/heads/{record['branch']}", commit, "")
+    _add(at, run, record)
     _open(run, record)
+
+
+def _add(at: git.Git, run, record: dict) -> None:
+    """Checks the branch out. Again where another worktree went at this moment, and git's folder for them with it."""
+    for last in (False, False, True):
+        code, _, err = at.run("worktree", "add", "--quiet", worktrees.path(run.task, record), record["branch"])
+        if code == 0:
+            return
+        if last or run.unwanted() or "No such file or directory" not in err:
+            raise git.GitError(f"git worktree add: {git.said(err)}")
+        keeping.erase_checkout(run.task, record)
 
 
 def _open(run, record: dict) -> None:
@@ -66,6 +78,9 @@ def _open(run, record: dict) -> None:
     place = worktrees.path(run.task, record)
     record["admin"] = os.path.basename(git.Git(place)("rev-parse", "--path-format=absolute", "--git-dir"))
     furnishing.furnish(run, place, record)
+    inner = run.task.get("directory") or ""
+    if not os.path.isdir(os.path.join(place, inner)):
+        raise FatalError(f"there is no folder {inner} in {record['source']}, from which the worktree begins: commit it")
     record["state"] = "open"
     _note(run, record)
 
@@ -77,7 +92,7 @@ def _find(run, record: dict) -> None:
     at, _ = repository(run.task["project"], run)
     os.close(files.folder(run.task["project"], ".dispatch", "worktrees", make=True))
     keeping.forget_admin(run.task, record)
-    at("worktree", "add", "--quiet", worktrees.path(run.task, record), record["branch"])
+    _add(at, run, record)
     _open(run, record)
 
 

@@ -25,7 +25,7 @@ UNDER_WAY = {
 SHOWN = 10
 
 
-def target(task: dict) -> tuple[git.Git, str]:
+def target(task: dict, record: dict) -> tuple[git.Git, str]:
     """(git in the project, the branch that it has checked out). FatalError where nothing can be merged now."""
     project = task["project"]
     at, _ = making.repository(project)
@@ -36,6 +36,8 @@ def target(task: dict) -> tuple[git.Git, str]:
         raise FatalError(f"a {begun} is under way in {project}; finish it (git {begun} --continue or --abort) first")
     if code:
         raise FatalError(f"{project} has no branch checked out; git switch to the one to merge into, then merge again")
+    if out.strip() == record["branch"]:
+        raise FatalError(f"{project} has {out.strip()} itself checked out; git switch to the branch to merge into")
     if not at.says("rev-parse", "--verify", "--quiet", "HEAD"):
         raise FatalError(f"{project} has no commit on {out.strip()} yet; git switch to the branch to merge into")
     return at, out.strip()
@@ -54,6 +56,8 @@ def prepare(at: git.Git, task: dict, status: dict, head: str, tip: str, into: st
             f"(or --squash)"
         )
     tree = at("rev-parse", f"{tip}^{{tree}}") if ahead else _merged(at, task, head, tip, into)
+    if how == "squash" and tree == at("rev-parse", f"{head}^{{tree}}"):
+        return head, ""
     parents = ["-p", head] if how == "squash" else ["-p", head, "-p", tip]
     words = _squashed(at, task, status, head, tip) if how == "squash" else _message(task)
     commit = at("commit-tree", tree, *parents, text=words, **keeping.identity(at))
