@@ -12,7 +12,7 @@ lost       its processes are gone and nobody recorded how
 
 from __future__ import annotations
 
-from dispatch_hooks import after, desktop, flags, hosts, inbox, plan, questions, tasks, worktrees
+from dispatch_hooks import after, desktop, flags, hosts, inbox, paths, plan, questions, tasks, worktrees
 
 SUMMARY = 200
 
@@ -105,11 +105,17 @@ def _event(folder: str, task: dict, status: dict) -> dict:
     return {
         "key": tasks.key(folder),
         "task": task["id"],
-        "project": task["project"],
+        "project": paths.home(task["project"]),
         "chat": task["chat"],
         "run": status["run"],
-        "model": who(task, status),
+        "model": who(task, status) + where(task),
     }
+
+
+def where(task: dict) -> str:
+    """Where a task runs, if that is not here, as it follows who does it."""
+    name = task.get("launcher", "local")
+    return "" if name == "local" else f" on {name}"
 
 
 def who(task: dict, status: dict) -> str:

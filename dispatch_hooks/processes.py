@@ -198,6 +198,8 @@ def detach(act, log: str) -> None:
         os.chdir("/")
         act()
         os._exit(0)
+    except SystemExit as end:
+        os._exit(end.code if isinstance(end.code, int) else 0)
     except BaseException:
         import traceback
 

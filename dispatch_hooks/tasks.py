@@ -66,7 +66,8 @@ def _main_worktree(mark: str) -> str | None:
 
 
 def project_name(project: str) -> str:
-    """A folder name for the project: its own, readable, with a hash of the whole path."""
+    """A folder name for the project: its own, readable, with a hash of the whole path as the host has it."""
+    project = paths.home(project)
     base = "".join(c if (c.isalnum() and c.isascii()) or c in "-_." else "-" for c in os.path.basename(project))
     return f"{base[:40].strip('.') or 'root'}-{digest(project)}"
 

@@ -2,12 +2,29 @@
 
 import json
 import os
+import shutil
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from dispatch_hooks import launchers, overview, questions, recover, remote, steer, tasks
+from dispatch_hooks import (
+    config,
+    files,
+    launchers,
+    overview,
+    paths,
+    processes,
+    questions,
+    recover,
+    remote,
+    resources,
+    steer,
+    tasks,
+)
 from tests.harness.waiting import wait_until
 from tests.product import TICK
 
@@ -34,8 +51,6 @@ def engineered(request, lab, monkeypatch):
 def _away(request, lab, monkeypatch, kind: str):
     bin_folder = lab.root / "data" / "bin"
     bin_folder.mkdir(parents=True)
-    import sys
-
     stub = bin_folder / "dispatch-hooks"
     stub.write_text(f'#!/bin/sh\nexec {sys.executable} -m dispatch_hooks "$@"\n')
     stub.chmod(0o755)
@@ -80,6 +95,16 @@ def _log(folder: str) -> str:
     return known + (path.read_text(errors="replace") if path.exists() else "(no log)")
 
 
+def supervisors(folder: str) -> list[int]:
+    """The processes of a task's job that run our supervisor: pids of this machine, whatever they are called inside."""
+    pids = processes.marked(remote.JOB, remote.job(folder)["name"])
+    return [pid for pid in pids if any(word.endswith("supervise.py") for word in processes.arguments(pid))]
+
+
+def kill(folder: str, number: int = signal.SIGKILL) -> None:
+    processes.signal_all(wait_until(lambda: supervisors(folder)), number)
+
+
 class TestEveryEngine:
     def test_a_task_runs_there_asks_is_answered_and_finishes(self, away):
         away.script("painter", ASK + TICK)
@@ -108,7 +133,7 @@ class TestEveryEngine:
         away.script("slow", "exec sleep 600")
         folder = send(away, "slow")
         wait_until(lambda: tasks.status(folder)["state"] == "running", 30, lambda: _log(folder))
-        os.kill(tasks.status(folder)["supervisor"]["pid"], signal.SIGKILL)
+        kill(folder)
         status = settled(away, folder, "failed")
         assert status["why"]
         assert [event["kind"] for event in away.pending()] == ["failed"]
@@ -121,3 +146,188 @@ class TestEveryEngine:
         steer.tell(folder, "and polish it", "typed", dict(os.environ))
         wait_until(lambda: tasks.status(folder)["run"] == 2 and remote.job(folder)["name"] != first, 90)
         assert settled(away, folder, "finished")["run"] == 2
+
+
+RUN_TWICE = """echo begun >> "$folder/begun"
+[ $(wc -l < "$folder/begun") -gt 1 ] || exec sleep 600
+"""
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """An engine's word is asked for at every look, and believed soon."""
+    monkeypatch.setattr(remote, "SETTLE", 0.5)
+    monkeypatch.setattr(remote, "FRESH", 0.2)
+
+
+def running(folder: str) -> dict:
+    wait_until(lambda: tasks.status(folder)["state"] == "running", 60, lambda: _log(folder))
+    return tasks.status(folder)
+
+
+def start_now(lab, folder: str) -> None:
+    """A requeued job waits two minutes before Slurm starts it again, unless somebody says otherwise."""
+    job = remote.job(folder)["id"]
+    wait_until(lambda: lab.slurm.jobs().get(job) == "PENDING" and not supervisors(folder), 90)
+    assert lab.slurm("scontrol", "update", f"JobId={job}", "StartTime=now").returncode == 0
+
+
+class TestSlurm:
+    """What only an engine with a queue of its own does."""
+
+    def test_a_requeued_job_goes_on_as_another_run_and_tells_nobody(self, cluster):
+        cluster.script("twice", RUN_TWICE + TICK)
+        folder = send(cluster, "twice")
+        running(folder)
+        done = cluster.slurm("scontrol", "requeue", remote.job(folder)["id"])
+        assert done.returncode == 0, done.stderr
+        start_now(cluster, folder)
+        status = settled(cluster, folder, "finished", timeout=120)
+        assert status["run"] == 2
+        assert [event["kind"] for event in cluster.pending()] == ["finished"]
+
+    def test_a_job_over_its_time_is_told_so(self, cluster, quick):
+        cluster.script("slow", "exec sleep 600")
+        folder = send(cluster, "slow")
+        running(folder)
+        cluster.slurm("scontrol", "update", f"JobId={remote.job(folder)['id']}", "EndTime=now")
+        assert "time limit" in settled(cluster, folder, "failed", timeout=120)["why"]
+
+    def test_a_job_that_somebody_cancelled_is_told_so(self, cluster, quick):
+        cluster.script("slow", "exec sleep 600")
+        folder = send(cluster, "slow")
+        running(folder)
+        cluster.slurm("scancel", remote.job(folder)["id"])
+        assert "somebody cancelled its job" in settled(cluster, folder, "failed")["why"]
+        assert [event["kind"] for event in cluster.pending()] == ["failed"]
+
+    def test_what_waits_says_why_and_is_cancelled_without_having_run(self, cluster, quick):
+        cluster.script("good", TICK)
+        set_key(cluster, "options", ["--nodelist=n1", "--begin=now+3600"])
+        folder = send(cluster, "good")
+        wait_until(lambda: remote.job(folder).get("id"), 60, lambda: _log(folder))
+        recover.recover(dict(os.environ))
+        row = overview.row(folder)
+        assert row["state"] == "waiting" and "BeginTime" in row["why"], row
+        assert steer.cancel(folder, dict(os.environ)) == "cancelled"
+        assert tasks.status(folder)["run"] == 0 and not tasks.handed(folder)
+        wait_until(lambda: cluster.slurm.jobs()[remote.job(folder)["id"]] == "CANCELLED", 30)
+
+    def test_a_job_that_the_engine_refuses_has_failed_with_its_words(self, cluster):
+        cluster.script("good", TICK)
+        set_key(cluster, "partition", "nowhere")
+        folder = send(cluster, "good")
+        assert "Invalid partition" in cluster.wait(folder, "failed")["why"]
+        assert [event["kind"] for event in cluster.pending()] == ["failed"]
+
+    def test_it_works_under_another_name_of_the_shared_folder(self, cluster, tmp_path, monkeypatch):
+        """The far side sees the project and our folders at another path; its records speak of the host's."""
+        top = cluster.slurm.top
+        theirs = top / "elsewhere" / tmp_path.name
+        move(cluster, top / "shared" / tmp_path.name, monkeypatch)
+        cluster.script("where", f'case $folder in {theirs}/*) : ;; *) exit 9 ;; esac; pwd -P > "$folder/pwd"; {TICK}')
+        set_map(cluster, {str(top / "shared"): str(top / "elsewhere")})
+        folder = send(cluster, "where")
+        assert settled(cluster, folder, "finished")
+        (event,) = cluster.pending()
+        assert event["project"] == str(cluster.project)
+        place = cluster.project / ".dispatch/tasks" / Path(folder).name
+        assert (place / "pwd").read_text().strip() == str(theirs / "project")
+
+    def test_a_job_whose_node_is_lost_goes_on_elsewhere(self, cluster, quick):
+        cluster.script("twice", RUN_TWICE + TICK)
+        folder = send(cluster, "twice")
+        running(folder)
+        node = wait_until(lambda: remote.word(folder, config.load(), time.time())["where"], 30)
+        cluster.slurm.kill(node)
+        try:
+            start_now(cluster, folder)
+            status = settled(cluster, folder, "finished", timeout=180)
+        finally:
+            cluster.slurm.start_node(node)
+        assert status["run"] == 2
+        assert [event["kind"] for event in cluster.pending()] == ["finished"]
+
+    def test_a_controller_that_is_down_changes_nothing_until_it_is_back(self, cluster, quick):
+        cluster.script("painter", ASK + TICK)
+        folder = send(cluster, "painter")
+        wait_until(lambda: questions.waiting(folder), 60, lambda: _log(folder))
+        cluster.slurm.kill("slurmctld")
+        try:
+            recover.recover(dict(os.environ))
+            assert tasks.status(folder)["state"] == "running"
+            steer.answer(folder, "red", "typed", dict(os.environ))
+            wait_until(lambda: tasks.status(folder)["state"] == "finished", 60)
+        finally:
+            cluster.slurm.start_controller()
+        assert settled(cluster, folder, "finished")["summary"].endswith("red")
+
+
+class TestLease:
+    def test_a_supervisor_whose_lease_another_took_gives_up_and_writes_nothing(self, engineered):
+        engineered.script("slow", "exec sleep 600")
+        folder = send(engineered, "slow")
+        running(folder)
+        other = {"who": {**processes.identity(os.getpid()), "machine": "another"}, "beat": 1}
+        files.write_json(os.path.join(folder, "lease"), other)
+        pids = supervisors(folder)
+        wait_until(lambda: not any(processes.started(pid) for pid in pids), 60)
+        assert tasks.status(folder)["state"] == "running" and engineered.pending() == []
+        assert files.read_json(os.path.join(folder, "lease")) == other
+        remote.take_back(folder)
+
+    def test_a_job_that_its_engine_forgot_is_lost_when_nobody_renews(self, engineered, quick, monkeypatch):
+        monkeypatch.setattr(remote, "SILENT", 3.0)
+        engineered.script("slow", "exec sleep 600")
+        folder = send(engineered, "slow")
+        running(folder)
+        kill(folder)
+        os.remove(engineered.root / "engine" / remote.job(folder)["id"])
+        assert "does not know its job" in settled(engineered, folder, "lost")["why"]
+
+
+class TestHandingOver:
+    @pytest.mark.parametrize("nth", range(1, 8))
+    def test_killed_at_any_rename_it_is_handed_over_once(self, engineered, quick, nth):
+        """The supervisor here is killed at its n-th rename; somebody recovers; one job, one end."""
+        engineered.script("good", f"echo x >> {engineered.root}/runs; {TICK}")
+        folder = send_killed(engineered, "good", nth)
+        settled(engineered, folder, "finished")
+        assert (engineered.root / "runs").read_text() == "x\n"
+        assert [event["kind"] for event in engineered.pending()] == ["finished"]
+
+
+def send_killed(lab, name: str, nth: int) -> str:
+    """Sends a task whose supervisor here is killed at its n-th rename."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(launchers, "start", lambda folder, env: None)
+        folder = send(lab, name)
+    script = os.path.join(resources.shared("hooks"), "supervise.py")
+    calls = "rename,renameat,renameat2"
+    trace = ["strace", "-o", "/dev/null", "-e", f"trace={calls}", "-e", f"inject={calls}:signal=KILL:when={nth}"]
+    subprocess.run([*trace, sys.executable, "-I", "-S", script, folder], env=dict(os.environ), check=False)
+    return folder
+
+
+def set_key(lab, key: str, value) -> None:
+    path = Path(paths.config_file())
+    head = "[launchers.engine]\n"
+    path.write_text(path.read_text().replace(head, f"{head}{key} = {json.dumps(value)}\n"))
+
+
+def set_map(lab, names: dict) -> None:
+    rows = "\n".join(f"{json.dumps(ours)} = {json.dumps(theirs)}" for ours, theirs in names.items())
+    with open(paths.config_file(), "a", encoding="utf-8") as f:
+        f.write(f"[launchers.engine.map]\n{rows}\n")
+
+
+def move(lab, top: Path, monkeypatch) -> None:
+    """The lab's folders, as they are, in another place."""
+    names = ("config", "state", "runtime", "data")
+    for name in ("project", *names):
+        if (lab.root / name).exists():
+            shutil.copytree(lab.root / name, top / name)
+        else:
+            (top / name).mkdir(parents=True)
+    lab.root, lab.project = top, top / "project"
+    monkeypatch.setenv(paths.ENV, "\n".join(str(top / name) for name in names))

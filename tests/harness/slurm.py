@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.harness.waiting import wait_until
 
-DAEMONS = ("munged", "slurmctld", "slurmd")
+DAEMONS = ("munged", "slurmctld", "slurmd", "unshare")
 CLIENTS = ("sbatch", "squeue", "scancel", "scontrol", "sinfo")
 
 CONF = """\
@@ -57,6 +57,15 @@ PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE OverSubscribe=NO State
 """
 
 
+MACHINE = """\
+mount --bind {id} /etc/machine-id || exit 1
+hostname {node}
+mkdir -p {top}/elsewhere && mount --bind {top}/shared {top}/elsewhere || exit 1
+exec {slurmd} -D -N {node}
+"""
+"""Makes a slurmd's surroundings: its `elsewhere` is the folder `shared` of everybody, under another name."""
+
+
 def missing() -> str:
     """What this machine lacks for a Slurm of its own; "" for nothing."""
     lacking = [name for name in (*DAEMONS, *CLIENTS) if _which(name) is None]
@@ -88,7 +97,7 @@ class Slurm:
         self._configure(*_ports(nodes + 1))
 
     def _configure(self, port: int, *ports: int) -> None:
-        for name in ("state", *(f"spool.{node}" for node in self.nodes)):
+        for name in ("state", "shared", "elsewhere", *(f"spool.{node}" for node in self.nodes)):
             (self.top / name).mkdir(parents=True)
         plugins = next(Path("/usr/lib").glob("*/slurm-wlm"), Path("/usr/lib/slurm"))
         host = socket.gethostname().partition(".")[0]
@@ -121,7 +130,11 @@ class Slurm:
         self._daemon("slurmctld", "-D", name="slurmctld")
 
     def start_node(self, node: str) -> None:
-        self._daemon("slurmd", "-D", "-N", node, name=node)
+        """A slurmd that is another machine as far as processes go: its own machine id, host name, pids and mounts."""
+        inside = MACHINE.format(id=self.top / f"{node}.machine-id", node=node, top=self.top, slurmd=_which("slurmd"))
+        (self.top / f"{node}.machine-id").write_text(os.urandom(16).hex() + "\n")
+        own = ["--kill-child=KILL", "--mount", "--uts", "--pid", "--fork", "--mount-proc"]
+        self._daemon("unshare", *own, "sh", "-c", inside, name=node)
 
     def _daemon(self, program: str, *args: str, name: str = "") -> None:
         path = _which(program)
@@ -150,7 +163,7 @@ class Slurm:
         self("scancel", "--signal=KILL", "-u", "root")
         for name in [*self.nodes, "slurmctld", "munged"]:
             with contextlib.suppress(KeyError, subprocess.TimeoutExpired):
-                self.kill(name, signal.SIGTERM if name in self.running else signal.SIGKILL)
+                self.kill(name, signal.SIGKILL if name in self.nodes else signal.SIGTERM)
 
     def logs(self) -> str:
         found = sorted([*self.top.glob("*.log"), *self.top.glob("*.out")])
