@@ -27,9 +27,6 @@ ORDER = (
 )  # fmt: skip
 """What needs the person first."""
 
-SHOWN = 20
-
-
 def row(folder: str) -> dict | None:
     """One task in figures, as dispatch_hooks.models.Row describes them; None where there is none."""
     task, status = tasks.read(folder) or salvage.task(folder), tasks.status(folder)
@@ -145,6 +142,14 @@ def projects() -> list[str]:
     return [p["path"] for p in found if p and "path" in p]
 
 
+def totals(rows: list[dict]) -> str:
+    """ "5 tasks: 1 asks, 2 running, 2 finished · $1.20" """
+    states = list(dict.fromkeys(r["state"] for r in rows))
+    counts = ", ".join(f"{sum(r['state'] == state for r in rows)} {state}" for state in states)
+    spent = sum(r["cost_usd"] or 0 for r in rows)
+    return f"{len(rows)} task{'s' * (len(rows) != 1)}: {counts}" + (f" · ${spent:.2f}" if spent else "")
+
+
 def line(r: dict) -> str:
     parts = [f"{r['ticked']}/{r['items']}", r["who"]]
     parts += [digest.age(r["seconds"])] if r["seconds"] is not None else []
@@ -160,16 +165,6 @@ def _more(r: dict) -> str:
     said = digest.clean(said, 100)
     shared = f"on the same files as {', '.join(r['shares'][:3])}" if r["shares"] else ""
     return "".join(f" {part}" for part in (said, f"[{shared}]" if shared else "") if part)
-
-
-def project_text(project: str) -> str:
-    """What `status` says in the chat."""
-    found = rows(project)
-    if not found:
-        return "no tasks in this project yet."
-    head = f"{len(found)} task{'s' if len(found) > 1 else ''} in this project."
-    more = [f"  and {len(found) - SHOWN} more: dispatch-hooks status --all"] if len(found) > SHOWN else []
-    return "\n".join([head, *(f"  {line(r)}" for r in found[:SHOWN]), *more])
 
 
 def task_text(folder: str) -> str:
@@ -203,21 +198,6 @@ dispatch-hooks
   release <id>                       starts what waits for another task without it
   diff <id>, merge <id> [squashed], discard <id>    what a worker did "in a worktree"
   in a terminal: dispatch-hooks --help"""
-
-
-def command_text(name: str, project: str) -> str:
-    """What `/dispatch`, `/dispatch help` and their kin answer, without a model call."""
-    if name == "help":
-        return HELP
-    if name == "status":
-        return project_text(project)
-    if name == "models":
-        return models_text()
-    if name == "config":
-        from dispatch_hooks import paths
-
-        return f"your configuration is {paths.config_file()}; dispatch-hooks config show prints what is in force."
-    return f"{project_text(project)}\n{models_text()}\n  /dispatch help says what can be typed"
 
 
 def models_text() -> str:

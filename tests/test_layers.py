@@ -25,7 +25,7 @@ FLOORS = [
      "configuring", "usage", "legacy", "resets",
      "configfile", "resolve", "catalogue", "listing", "failures", "fallback", "remote"},
     {"supervisor", "waiting", "recover", "salvage", "steer", "overview", "doctor",
-     "statusline", "completion"},
+     "statusline", "completion", "pane"},
     {"host", "watcher"},
     {"view"},
     {"report", "commands", "demo"},

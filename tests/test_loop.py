@@ -141,7 +141,7 @@ def test_status_and_show_answer_without_a_model_call(chat, product, server):
     here.say("dispatch opus to audit the login")
     product.wait("audit-login", "running")
     here.say("status")
-    here.wait_for("1 task in this project.")
+    here.wait_for("1 task in this project: 1 running.")
     here.say("show audit-login")
     here.wait_for("[ ] audit the login")
     assert server.calls(host()) == 0

@@ -1,6 +1,7 @@
 """What a person does in the real Claude Code around tasks: lists, mistakes, other ways to answer, coming and going."""
 
 import json
+import re
 
 from tests.harness.modelserver import hold, host, text, tool, worker
 from tests.harness.waiting import wait_until
@@ -245,6 +246,15 @@ def test_dispatch_alone_and_help_answer_without_a_model_call(chat, product, serv
     here.wait_for("/dispatch help says what can be typed")
     here.say("/dispatch help")
     here.wait_for("answer <id>: <words>")
+    product.configure("max_parallel = 3\n")
+    here.say("/dispatch config")
+    screen = here.wait_for("config set max_parallel")
+    assert re.search(r"^ +max_parallel +3 +\(yours\)$", screen, re.M)
+    here.say("/dispatch models")
+    here.wait_for("what can be dispatched:")
+    here.say("/dispatch status")
+    here.wait_for("no tasks in this project yet.")
+    assert not re.search(r"[*`#]{2}|Unknown command", screen)
     assert server.calls(host()) == 0
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dispatch_hooks import digest, dispatch, overview, recover, steer, tasks, worktrees
+from dispatch_hooks import digest, dispatch, overview, pane, recover, steer, tasks, worktrees
 from dispatch_hooks.worktrees import finishing, merging, sharing
 from tests.harness.repositories import (
     branches,
@@ -290,7 +290,7 @@ def test_two_workers_on_the_same_files_are_allowed_and_told_of_once(repo):
     repo.wait(one, "running")
     repo.wait(two, "running")
     assert [overview.row(folder)["shares"] for folder in (one, two)] == [["second-1-2"], ["first-1-1"]]
-    assert "[on the same files as second-1-2]" in overview.project_text(str(repo.project))
+    assert "[on the same files as second-1-2]" in pane.project_text(str(repo.project))
     for folder in (one, two):
         (repo.project / ".dispatch/tasks" / os.path.basename(folder) / "go").touch()
         repo.wait(folder, "finished")

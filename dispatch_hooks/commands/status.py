@@ -72,7 +72,7 @@ def _lines(rows: list[dict], console, board: overview.Board, limit: int) -> list
     """The table and its last line, for a terminal or for a program."""
     from rich.text import Text
 
-    from dispatch_hooks.view import table, words
+    from dispatch_hooks.view import table
 
     plain = not (console.encoding or "").lower().startswith("utf")
     if not console.is_terminal:
@@ -80,7 +80,7 @@ def _lines(rows: list[dict], console, board: overview.Board, limit: int) -> list
     shown = rows[:limit] if limit else rows
     more = f"  (the first {limit}; all: dispatch-hooks status -n 0)" if len(shown) < len(rows) else ""
     body = table.lines(shown, console.width, board.project is None, plain)
-    return [*body, Text(""), *Text(words.totals(rows) + more, "dim").wrap(console, console.width)]
+    return [*body, Text(""), *Text(overview.totals(rows) + more, "dim").wrap(console, console.width)]
 
 
 def _hint(rows: list[dict], console) -> None:

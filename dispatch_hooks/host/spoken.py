@@ -135,9 +135,9 @@ def _show(found: dict, host: dict, env: dict) -> str:
 
 
 def _status(found: dict, host: dict, env: dict) -> str:
-    from dispatch_hooks import overview
+    from dispatch_hooks import pane
 
-    return overview.project_text(host["project"])
+    return pane.project_text(host["project"])
 
 
 _DO = {
@@ -181,9 +181,9 @@ def _request(event: dict, prompt: str, token: str, host: dict, settings: dict, e
 
 
 def _command(name: str, host: dict) -> str:
-    from dispatch_hooks import overview
+    from dispatch_hooks import pane
 
-    return overview.command_text(name, host["project"])
+    return pane.command_text(name, host["project"])
 
 
 def _broken(settings: dict) -> str:

@@ -150,7 +150,7 @@ class Top(App):
         sought = self.query_one("#filter", Input).value.lower().split()
         found = [r for r in self.rows if all(word in _about(r) for word in sought)]
         where = "all projects" if everywhere else os.path.basename(self.board.project)
-        said = f"{where} · {words.totals(found) if found else 'no tasks'}"
+        said = f"{where} · {overview.totals(found) if found else 'no tasks'}"
         self.query_one("#totals", Static).update(Text(said, "bold", no_wrap=True, overflow="ellipsis"))
         width = self.query_one("#tasks").scrollable_content_region.width
         listed = [(_key(r), r["state"], _entry(r, everywhere, width)) for r in found[:SHOWN]]

@@ -14,9 +14,6 @@ COLOURS = {
 }  # fmt: skip
 """They only repeat what the words say."""
 
-QUIET = ("finished", "checked", "cancelled")
-"""The states that want nothing of the person."""
-
 
 def bar(ticked: int, items: int, length: int, plain: bool = False) -> str:
     """A checklist as a bar of so many characters; one item of many still shows."""
@@ -73,11 +70,3 @@ def question(q: dict) -> str:
     options = "  ".join(f"{n}. {digest.clean(option, 80)}" for n, option in enumerate(q["options"], 1))
     asked = digest.clean(q["text"], digest.QUESTION)
     return f"{asked}  {options}" if options else asked
-
-
-def totals(rows: list[dict]) -> str:
-    """ "5 tasks: 1 asks, 2 running, 2 finished · $1.20" """
-    states = list(dict.fromkeys(r["state"] for r in rows))
-    counts = ", ".join(f"{sum(r['state'] == state for r in rows)} {state}" for state in states)
-    spent = sum(r["cost_usd"] or 0 for r in rows)
-    return f"{len(rows)} task{'s' * (len(rows) != 1)}: {counts}" + (f" · ${spent:.2f}" if spent else "")
