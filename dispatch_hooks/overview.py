@@ -193,6 +193,7 @@ dispatch-hooks
   dispatch sonnet: then a list       one worker an item, all at once
   answer <id>: <words>               answers a worker; answer: <words> while only one asks
   tell <id> to <do something>        a word to a worker, running or finished
+  /dispatch add <model>, create a <name> alias using <model>, remove <name>; make <model> my dispatch default
   status, show <id>, cancel <id>, retry <id> [with <model>]
   pause <id>, resume <id>; pause all: nothing new starts; resume all
   release <id>                       starts what waits for another task without it
@@ -201,8 +202,10 @@ dispatch-hooks
 
 
 def models_text() -> str:
-    from dispatch_hooks import config
+    from dispatch_hooks import catalogue, config
 
     settings = config.load()
     names = [*settings["aliases"], *settings["models"], *settings["backends"], "opus", "sonnet", "haiku"]
-    return f"  models: {', '.join(dict.fromkeys(names))}; default {settings['default']}"
+    text = f"  models: {', '.join(dict.fromkeys(names))}; default {settings['default']}"
+    told = [f"{name} {len(one['models'])}" for name, one in catalogue.kept().items() if one["models"]]
+    return f"{text}\n  worker CLIs list more ({', '.join(told)}): dispatch-hooks models" if told else text

@@ -37,7 +37,8 @@ def parse(prompt: str, vocabulary: dict, taken=()) -> dict:
 
     vocabulary: {"models","aliases","backends","tasks": names, "default": name or None}; taken: ids in use.
     Returns {"dispatch": bool, "pure": is the whole prompt the request, "tasks": [task], "context": what all share,
-    "reason": one sentence, "command": None, or "" | "help" | "status" | "models" | "config" behind /dispatch}.
+    "reason": one sentence, "command": None, or "" | "help" | "status" | "models" | "config" behind /dispatch, or
+    "change", with "change" as grammar/configuring.py reads it}.
     A task is {"id","title","text","model","alias","backend","worktree","base","after": [ids],
     "missing": [words that were to be ids],"read_only","budget": {"usd","tokens","turns"} or None,"timeout": seconds or
     None,"directory","permissions","launcher","plan": [words],"context"}; one is set of model, alias, backend.
@@ -77,9 +78,23 @@ def _slashed(body: str, more: str, vocabulary: dict, taken) -> dict:
         return _no("it asks about dispatch itself", words[0] if words else "")
     if not words or _names_no_task(body):
         return _no("it names a task that there is not")
+    if not more and (change := _changes(body, vocabulary, True)):
+        return change
     from dispatch_hooks.grammar import compose
 
     return _found([compose.whole(part, vocabulary) for part in _parts(body)], more, True, vocabulary, taken)
+
+
+def _changes(text: str, vocabulary: dict, slash: bool) -> dict | None:
+    """The answer for words that change the configuration."""
+    low = text.lower()
+    named = any(word in low for word in ("default", "config", "alias", "models"))
+    if not named and not (slash and len(text) < 200 and low.startswith(("add", "remove", "delete", "drop", "please"))):
+        return None
+    from dispatch_hooks.grammar import configuring
+
+    found = configuring.read(text, vocabulary, slash)
+    return found and {**_no("it changes the configuration", "change"), "change": found}
 
 
 def _names_no_task(body: str) -> bool:
@@ -107,6 +122,8 @@ def _parts(body: str) -> list[str]:
 def _spoken(text: str, more: str, vocabulary: dict, taken) -> dict:
     from dispatch_hooks.grammar import compose, quoted, triggers
 
+    if not more and (change := _changes(text, vocabulary, False)):
+        return change
     masked = quoted.mask(text, vocabulary)
     begins, why = triggers.find(masked, vocabulary)
     if not begins:

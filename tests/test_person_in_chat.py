@@ -68,11 +68,10 @@ def test_talk_about_dispatching_starts_nothing(chat, product, server):
     assert product.tasks() == {}
 
 
-def test_an_unknown_model_is_refused_with_the_names_that_there_are(chat, product, server):
+def test_a_model_whose_cli_is_not_there_is_refused_with_how_to_get_it(chat, product, server):
     here = chat()
     here.say("dispatch gpt-9 to write the docs")
-    here.wait_for('"gpt-9" is not available here')
-    here.wait_for("sonnet")
+    here.wait_for("codex is not on PATH; install it (npm install -g @openai/codex)")
     assert product.tasks() == {} and server.calls(host()) == 0
 
 

@@ -67,6 +67,8 @@ def test_a_prompt_is_understood_as_labelled(label):
     found = parse(label["prompt"])
     assert (found["dispatch"], found["pure"]) == (label["dispatch"], label["pure"]), found["reason"]
     assert found["command"] == label.get("command")
+    change = label.get("change", {})
+    assert {key: found.get("change", {}).get(key) for key in change} == change
     assert found["context"] == label.get("context", found["context"])
     wanted = label.get("tasks", [])
     assert len(found["tasks"]) == len(wanted), [task["title"] for task in found["tasks"]]
@@ -332,3 +334,10 @@ def test_subject_matter_of_the_docs_sets_nothing(words, fields):
     task = parse(f"/dispatch {words}")["tasks"][0]
     assert {k: task[k] or False for k in fields} == fields
     assert task["title"] == words
+
+
+@pytest.mark.parametrize(("words", "fields"), rows("phrase"))
+def test_a_phrase_of_the_docs_changes_what_is_said_there(words, fields):
+    found = parse(words)
+    assert (found["dispatch"], found["command"]) == (False, "change")
+    assert {key: found["change"][key] for key in fields} == fields

@@ -10,6 +10,7 @@ import typer
 
 from dispatch_hooks import config as settings
 from dispatch_hooks import configfile, faults, models, paths
+from dispatch_hooks.commands.config_import import import_
 from dispatch_hooks.commands.config_names import add_alias, add_model, remove, set_default
 from dispatch_hooks.errors import FatalError
 
@@ -91,3 +92,4 @@ def unset(key: str = typer.Argument(help="A key, with dots for what is in a tabl
 
 for _verb in (add_model, add_alias, set_default, remove):
     app.command(_verb.__name__.replace("_", "-"))(_verb)
+app.command("import")(import_)

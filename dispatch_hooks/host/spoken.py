@@ -16,6 +16,7 @@ from dispatch_hooks import (
     dispatch,
     files,
     hosts,
+    own,
     paths,
     questions,
     request,
@@ -153,6 +154,8 @@ def _request(event: dict, prompt: str, token: str, host: dict, settings: dict, e
     """Words that end the prompt here, or {"context"} to go with it, or None: conversation."""
     known = tasks.ids(host["project"])
     parsed = request.parse(prompt, config.vocabulary(settings, known), taken=known)
+    if parsed.get("change"):
+        return _change(parsed["change"], env)
     if parsed.get("command") is not None:
         return _command(parsed["command"], host)
     if not parsed["dispatch"]:
@@ -178,6 +181,15 @@ def _request(event: dict, prompt: str, token: str, host: dict, settings: dict, e
         except OSError:  # it was dispatched all the same
             log_fault()
     return words if parsed["pure"] else {"context": words}
+
+
+def _change(found: dict, env: dict) -> str:
+    """Changes the configuration as the command line would, which keeps comments; told in its words."""
+    options = {"--backend": found["backend"], "--prompt": found["prompt"]}
+    more = [word for flag, value in options.items() if value for word in (flag, value)]
+    plain = [word for word in (found["name"], found["model"]) if word]
+    done, said = own.ran(["config", found["verb"], *more, "--", *plain], env)
+    return said if done else said or "the configuration was not changed"
 
 
 def _command(name: str, host: dict) -> str:
