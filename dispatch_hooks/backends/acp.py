@@ -283,8 +283,15 @@ def _activity(text: str, files: list[str] | None = None) -> dict:
 
 def _words(error: dict) -> str:
     """A JSON-RPC error in a line: its message, and what its data add (the message may say no more than "internal")."""
-    text, data = str(error.get("message") or "error"), error.get("data")
+    text, data = _plain(str(error.get("message") or "error")), error.get("data")
     found = [data.get(key) for key in ("message", "details", "errorName")] if isinstance(data, dict) else [data]
     more = [word for word in found if isinstance(word, str) and word and word not in text]
     code = f" ({error['code']})" if isinstance(error.get("code"), int) and error["code"] > 0 else ""
     return ": ".join([text, *more]) + code
+
+
+def _plain(text: str) -> str:
+    """The words of an error that is JSON itself (gemini passes on what the API said)."""
+    inner = backends.message(text.encode()).get("error")
+    found = inner.get("message") if isinstance(inner, dict) else None
+    return found if isinstance(found, str) and found else text

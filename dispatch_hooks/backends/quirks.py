@@ -80,6 +80,7 @@ KNOWN = {
         "usage": "process",
         "error_text": ("Error: ",),
         "aside": ("Info: ",),
+        "retrying": ("Info: Request failed",),
     },
     "cursor": {
         "argv": ["agent", "acp"],
