@@ -21,8 +21,9 @@ RULES = """\
 - Your checklist is {plan}. {first}Work through it top to bottom and tick each item in that file the moment it \
 is done: `[ ]` becomes `[x]`. Use your tool for editing files, not the shell; keep the rest of the file as it is.
 - If you need a decision that only the person can make, run `dispatch-hooks ask "your question" [--option A \
---option B]` and wait: it prints the answer. If it says that it is still waiting, run it again as it says. Do \
-not guess what you can ask, and do not ask what you can find out.
+--option B]`, alone on its line, with the longest time limit that your shell tool takes, and wait: it prints the \
+answer. If it says that it is still waiting, run it again as it says. Do not guess what you can ask, and do not ask \
+what you can find out.
 - What the person must know at once, run as `dispatch-hooks flag "…"`; it does not wait.{flag}
 - If an item cannot be done at all, mark it `[!]` with the reason on the same line and go on or stop, as makes sense.
 - At the end write {output}: first one plain line that says what came of it (at most 150 characters), then the \
@@ -70,6 +71,9 @@ def again(task: dict, place: str, done: str) -> str:
 def news(answers: list[tuple[dict, dict]], notes: list[dict]) -> str:
     """The message that brings a stopped worker the answers and notes that came since."""
     return f"{said(answers, notes)}Go on from where you stopped; plan and rules are as before."
+
+
+CUT = "Your last run was cut short. If you do not remember it, this was said during it:\n\n"
 
 
 def said(answers: list[tuple[dict, dict]], notes: list[dict]) -> str:

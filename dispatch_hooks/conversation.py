@@ -33,9 +33,18 @@ def begin(folder: str, task: dict, status: dict, said: dict, resumes: bool) -> d
     place = os.path.join(task["project"], tasks.place(task))
     anew = _from_the_start(folder, task, status, place) + worktrees.briefing(task, status) + after.briefing(task)
     known = {"n": status["run"], "folder": place, "since": tasks.status(folder).get("ended")}
-    news = worktrees.since(task, status) + briefing.news(**said)
+    news = worktrees.since(task, status) + _perhaps_lost(folder) + briefing.news(**said)
     told = {"prompt": news if resume else anew, "anew": anew, "git": worktrees.git_dirs(task, status)}
     return {**known, **told, "session": status["session"], "resume": resume, "spent": _spent(status)}
+
+
+def _perhaps_lost(folder: str) -> str:
+    """What was said to a run that was killed: some CLIs write down only what they came to the end of."""
+    last = tasks.status(folder)
+    if last["state"] not in ("lost", "failed") or not last.get("started"):
+        return ""
+    words = briefing.said(**inputs.told(folder, last.get("taken") or inputs.NOTHING, last["started"]))
+    return briefing.CUT + words if words else ""
 
 
 def new_session(status: dict, session: str | None) -> None:

@@ -6,13 +6,14 @@ A scenario covers several facts, so that a CLI is started as seldom as is honest
 import fcntl
 import os
 import pty
+import signal
 import termios
 
 import pytest
 
 from tests.conftest import needed
 from tests.harness import workers
-from tests.harness.modelserver import tool
+from tests.harness.modelserver import error, tool
 from tests.harness.waiting import wait_until
 from tests.product import Product
 
@@ -73,7 +74,12 @@ class Agent:
         def found():
             return next((q for q in self.questions(task) if words in q["text"]), None)
 
-        return wait_until(found, 150, lambda: f"{self.product.status(task)}\n{self.product.logs()}")
+        return wait_until(found, 150, lambda: self.story(task))
+
+    def story(self, task: str) -> str:
+        """What a failing test wants to know."""
+        log = self.product.folder(task) / "worker.log"
+        return f"{self.product.status(task)}\n{log.read_text() if log.exists() else 'no log'}\n{self.product.logs()}"
 
     def say(self, *words: str) -> None:
         """dispatch-hooks at a terminal: the person's own words are taken from there."""
@@ -85,8 +91,21 @@ class Agent:
             os.close(theirs)
         assert done.returncode == 0, done.stderr + done.stdout
 
+    def wait_for_command(self, name: str) -> None:
+        """Until the worker's shell waits for a file of that name."""
+        wait_until(
+            lambda: any(until(name) in line for _, line in self.sandbox.processes()),
+            90,
+            lambda: f"{self.story('dig-it')}\n{self.sandbox.processes()}",
+        )
+
     def alone(self) -> None:
         self.sandbox.wait_alone()
+
+
+def until(name: str) -> str:
+    """A command that waits for a file."""
+    return f"until [ -e {name} ]; do sleep 0.2; done"
 
 
 @pytest.fixture
@@ -108,12 +127,14 @@ class TestEveryAgent:
             "paint the house",
             agent.cli.shell("dispatch-hooks ask 'Which colour?' --option red --option blue"),  # parked: not reached
             agent.cli.shell("touch painted.txt"),
+            agent.cli.shell("touch trampled.txt"),
             agent.cli.shell("dispatch-hooks ask 'Which door?' --option left --option right"),
             agent.read(plan),
             agent.edit(plan, "[ ]", "[x]"),
             agent.write(folder / "output.md", "the house is blue\n"),
             "all done",
-            "and the garden, too",
+            "good to know",
+            repeat=True,
         )
         agent.configure(ask_seconds=1)
         agent.dispatch("paint-it", "paint the house")
@@ -128,6 +149,8 @@ class TestEveryAgent:
         resumed = server.requests[-1]
         assert "paint the house" in said(resumed) and "The person answers: blue" in said(resumed)
         agent.say("answer", "paint-it", "yes")
+        agent.wait_for_question("paint-it", "touch trampled.txt")
+        agent.say("answer", "paint-it", "no: mind the flowers")
         agent.wait_for_question("paint-it", "Which door?")
         agent.say("answer", "paint-it", "2")
         status = agent.product.wait("paint-it", "finished", timeout=60)
@@ -135,6 +158,8 @@ class TestEveryAgent:
         assert status["summary"] == "the house is blue"
         assert status["session"] == first
         assert "The person answers: right" in said(server.requests[-1])
+        assert "mind the flowers" in said(server.requests[-1])  # no protocol has room for it, so it was said after
+        assert not (agent.sandbox.project / "trampled.txt").exists()
         agent.alone()
 
         agent.say("tell", "paint-it", "and now the garden")
@@ -144,5 +169,50 @@ class TestEveryAgent:
         status = agent.product.wait("paint-it", "finished", timeout=60)
         assert (status["run"], status["session"]) == (3, first)
         asked = sorted((agent.product.records("paint-it") / "questions").iterdir())
-        assert len(asked) == 3  # its plan and its output are its own: nobody was asked for them
+        assert len(asked) == 4  # its plan and its output are its own: nobody was asked for them
+        agent.alone()
+
+    def test_it_takes_a_note_survives_its_own_death_and_can_be_cancelled_in_a_command(self, agent, server):
+        server.rule(
+            "dig a hole",
+            agent.cli.shell(until("go")),
+            agent.cli.shell(until("never")) if agent.cli.name == "opencode" else "it is dug",
+            agent.cli.shell(until("never")),
+            agent.cli.shell(until("never")),
+            repeat=True,
+        )
+        agent.configure(permissions="auto")
+        agent.dispatch("dig-it", "dig a hole")
+        agent.wait_for_command("go")
+        agent.say("tell", "dig-it", "a square one, please")
+        (agent.sandbox.project / "go").touch()
+        noted = server.wait_for(lambda r: "a square one, please" in said(r), 60)
+        assert "dig a hole" in said(noted)
+        assert len(noted.tool_results) == 1  # it ended nothing that ran
+        agent.wait_for_command("never")
+
+        os.kill(agent.product.status("dig-it")["worker"]["pid"], signal.SIGKILL)
+        status = agent.product.wait("dig-it", "failed", timeout=60)
+        assert status["why"].startswith(f"{agent.name} was killed by signal 9")
+        agent.alone()
+
+        agent.say("tell", "dig-it", "dig on")
+        resumed = server.wait_for(lambda r: "dig on" in said(r), 120)
+        assert "dig a hole" in said(resumed) and "a square one, please" in said(resumed)
+        agent.wait_for_command("never")
+        agent.say("cancel", "dig-it")
+        agent.product.wait("dig-it", "cancelled", timeout=60)
+        agent.alone()
+
+    def test_what_its_api_says_is_told_and_a_killed_supervisor_leaves_no_process(self, agent, server):
+        server.rule("fix the roof", error(401, "authentication_error", "no such key"), repeat=True)
+        server.rule("fix the cellar", agent.cli.shell(until("never")), repeat=True)
+        agent.configure(permissions="auto")
+        agent.dispatch("roof", "fix the roof")
+        agent.dispatch("cellar", "fix the cellar")
+        status = agent.product.wait("roof", "failed", timeout=60)
+        assert "no such key" in status["why"] or "Authentication failed" in status["why"]
+        agent.wait_for_command("never")
+        os.kill(agent.product.status("cellar")["supervisor"]["pid"], signal.SIGKILL)
+        wait_until(lambda: agent.product.tasks()["cellar"]["state"] == "lost", 60)
         agent.alone()
