@@ -5,8 +5,8 @@ auto    commands and the web, too
 bypass  anything
 read-only, at any level: its own task folder is all that it may change, and commands are asked
 
-Its task folder, `dispatch-hooks ask` and `flag` are always open to it: without them there is no plan and no question. What
-git and agents run by themselves (.git, .claude, …) is no ordinary file of a directory: changing it is asked.
+Its task folder, `dispatch-hooks ask` and `flag` are always open to it: without them there is no plan and no question.
+What git and agents run by themselves (.git, .claude, …) is no ordinary file of a directory: changing it is asked.
 """
 
 from __future__ import annotations
