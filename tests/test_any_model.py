@@ -42,10 +42,10 @@ CLIS = {
 """Which real program has which of the tasks."""
 
 MODELS = {
-    "audit-login": "opus", "audit-payments": "gpt-5.3-codex", "audit-search": "gemini-2.5-pro", "audit-mail": "kimi",
-    "audit-jobs": "queue-expert",
+    "audit-login": "opus", "audit-payments": "gpt-5.3-codex", "audit-search": "gemini-2.5-pro",
+    "audit-mail": workers.CLIS["opencode"].model, "audit-jobs": "queue-expert",
 }  # fmt: skip
-"""As what the person named they are told of."""
+"""As whose work each is told of: the model's name or the alias."""
 
 
 def shell(cli: str, command: str):
@@ -55,17 +55,22 @@ def shell(cli: str, command: str):
 
 
 def script(server, task: str, cli: str) -> None:
-    """What the model of a task does: ask, do as it is told, tick, sum up."""
-    words = task.replace("-", " the ", 1)
-    folder = f".dispatch/tasks/{task}"
+    """What the model of a task does: ask until it is answered, do as it is told, tick, sum up."""
+    words, folder, steps = task.replace("-", " the ", 1), f".dispatch/tasks/{task}", []
 
-    def done(request):
-        told = re.findall(r"The person answers: (\w+)", request.all_text)[-1]
-        said = f"{words}: looked {told}"
+    def turn(request):
+        told = re.findall(r"The person answers: (\w+)", request.all_text)
+        if not told:  # some CLIs give the shell back before a command has ended
+            steps.append("ask")
+            again = "--again 001" if len(steps) > 1 else f"'How deep, for {task}?' --option deeply --option briefly"
+            return shell(cli, f"dispatch-hooks ask {again}")
+        if "done" in steps:
+            return "done"
+        steps.append("done")
+        said = f"{words}: looked {told[-1]}"
         return shell(cli, f"sed -i 's/\\[ \\]/[x]/' {folder}/plan.md && echo '{said}' > {folder}/output.md")
 
-    ask = shell(cli, f"dispatch-hooks ask 'How deep, for {task}?' --option deeply --option briefly")
-    server.rule(worker(words), ask, done, "done", repeat=True)
+    server.rule(worker(words), turn, repeat=True)
 
 
 @pytest.fixture
@@ -116,12 +121,10 @@ def test_one_prompt_fans_out_to_five_real_clis_that_ask_are_answered_and_are_tol
     here.say("what came of it?")
     here.wait_for("good to hear")
     (told,) = server.matching(host())
-    lines = [line for line in told.all_text.splitlines() if re.match(r"\W*audit-\w+ finished", line)]
-    shapes = {re.sub(r"[\d.]+ ?(s|min)\b|\$[\d.]+|, ?$", "#", line) for line in lines}
+    lines = [line for line in told.all_text.splitlines() if re.match(r"\W*audit-\w+ finished \(1/1, [^)]+\): \"", line)]
     for n, (task, who) in enumerate(MODELS.items()):
         deep = ["deeply", "briefly"][n % 2]
-        (line,) = [line for line in lines if task in line]
+        (line,) = [line for line in lines if f"{task} finished" in line]
         assert f"{task} finished (1/1, {who}" in line, line
         assert f"{task.replace('-', ' the ', 1)}: looked {deep}" in line
-    assert len(lines) == 5, (lines, shapes)
-    house.sandbox.processes()
+    assert len(lines) == 5
