@@ -21,6 +21,9 @@ DEFAULTS = {
     "keep_days": 30,
     "check": "",
     "check_seconds": 600,
+    "silence_seconds": 1800,
+    "max_retries": 20,
+    "budget": {},
     "launcher": "local",
     "notify": [],
     "env": {"drop": []},
@@ -87,10 +90,14 @@ def read(source: str) -> tuple[dict, str | None]:
 ONE_OF = {"permissions": ("ask", "auto"), "wake": ("off", "questions", "needed", "all")}
 WORKTREE = {"use": ("asked", "always"), "merge": ("ff", "merge", "squash")}
 OWN_PERMISSIONS = ("ask", "auto", "bypass")
-LEAST = {"max_parallel": 1, "max_waiting": 0, "ask_seconds": 0, "keep_days": 0, "check_seconds": 1}
+LEAST = {
+    **{"max_parallel": 1, "max_waiting": 0, "ask_seconds": 0, "keep_days": 0, "check_seconds": 1},
+    **{"silence_seconds": 0, "max_retries": 1},
+}
+BUDGET = ("usd", "tokens", "turns", "minutes")
 ENTRIES = {
-    "models": {"backend": str, "name": str, "fallback": str, "launcher": str},
-    "aliases": {"model": str, "prompt": str, "fallback": str, "launcher": str},
+    "models": {"backend": str, "name": str, "fallback": str, "launcher": str, "budget": dict},
+    "aliases": {"model": str, "prompt": str, "fallback": str, "launcher": str, "budget": dict},
     "backends": {
         **{"command": list, "program": str, "protocol": str, "resume": list, "fields": dict},
         "max_parallel": int,
@@ -114,10 +121,19 @@ def _wrong(found: dict) -> str:
                 return wrong
     if wrong := _wrong_worktree(found.get("worktree", {})) or _wrong_notify(found.get("notify", [])):
         return wrong
+    if wrong := _wrong_budget("budget", found.get("budget", {})):
+        return wrong
     drop = found.get("env", {}).get("drop", [])
     if wrong := _wrong_launchers(found.get("launchers", {})):
         return wrong
     return "" if _strings(drop) else f"env.drop should be a list of names, it is {drop!r}"
+
+
+def _wrong_budget(where: str, given: dict) -> str:
+    for kind, amount in given.items() if isinstance(given, dict) else ():
+        if kind in BUDGET and (isinstance(amount, bool) or not isinstance(amount, (int, float)) or amount <= 0):
+            return f"{where}.{kind} should be a number above 0, it is {amount!r}"
+    return ""
 
 
 def _wrong_notify(said: list) -> str:
@@ -162,6 +178,8 @@ def _wrong_entry(key: str, name: str, entry: object) -> str:
         return f"{key}.{name} should be a table, it is {entry!r}"
     if entry.get("permissions", "ask") not in OWN_PERMISSIONS:
         return f"{key}.{name}.permissions should be one of {', '.join(OWN_PERMISSIONS)}, it is {entry['permissions']!r}"
+    if wrong := _wrong_budget(f"{key}.{name}.budget", entry.get("budget", {})):
+        return wrong
     for inner, kind in ENTRIES[key].items():
         value = entry.get(inner, {list: [" "], int: 1}.get(kind, kind()))
         if not isinstance(value, kind) or (kind is list and not (value and _strings(value))):

@@ -145,13 +145,32 @@ def _alone(verb: str):
 
 
 def _retry(rest: str, state: dict) -> dict | None:
+    """ "retry x", "retry x with opus", "retry x with opus and a budget of $5"."""
     task, more = _task(rest.lstrip(), state)
-    words = more.strip(" .!").split()
-    if task and not words:
-        return _found("retry", task)
-    if task and len(words) == 2 and words[0].lower() in ("with", "using", "on"):
-        return _found("retry", task, model=words[1])
-    return None
+    pieces = [p for p in more.strip(" .!,:").replace(", ", " and ").split(" and ") if p.strip()]
+    if not task or len(pieces) > 4:
+        return None
+    change: dict = {}
+    for piece in pieces:
+        read = _changed(piece.strip(), not change)
+        if not read or read.keys() & change.keys() - {"budget"}:
+            return None
+        budget = {**change.get("budget", {}), **read.get("budget", {})}
+        change = {**change, **read, **({"budget": budget} if budget else {})}
+    return _found("retry", task, **change)
+
+
+def _changed(piece: str, first: bool) -> dict | None:
+    """ "with opus": another model; "with a budget of $5", "within 30 minutes": what it may use."""
+    words = piece.split()
+    if first and len(words) == 2 and words[0].lower() in ("with", "using", "on"):
+        return {"model": words[1]}
+    from dispatch_hooks.grammar import directives
+
+    bare = " ".join(words[1:]) if words[0].lower() == "with" else piece
+    said = directives.read(bare, {"models": [], "aliases": [], "backends": [], "tasks": [], "default": None}, (), "")
+    budget = {**said.get("budget", {}), **({"seconds": said["timeout"]} if "timeout" in said else {})}
+    return {"budget": budget} if budget and not said["title"] else None
 
 
 HOW = {

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 
-from dispatch_hooks import after, briefing, inputs, tasks, worktrees
+from dispatch_hooks import after, briefing, inputs, limits, tasks, worktrees
 
 
 def follow_orders(task: dict, status: dict, said: dict) -> None:
@@ -33,6 +34,7 @@ def begin(folder: str, task: dict, status: dict, said: dict, resumes: bool) -> d
     place = os.path.join(task["project"], tasks.place(task))
     anew = _from_the_start(folder, task, status, place) + worktrees.briefing(task, status) + after.briefing(task)
     known = {"n": status["run"], "folder": place, "since": tasks.status(folder).get("ended")}
+    known["left"] = limits.left(task.get("budget"), status, time.time())
     news = worktrees.since(task, status) + _perhaps_lost(folder) + briefing.news(**said)
     told = {"prompt": news if resume else anew, "anew": anew, "git": worktrees.git_dirs(task, status)}
     return {**known, **told, "session": status["session"], "resume": resume, "spent": _spent(status)}

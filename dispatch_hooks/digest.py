@@ -65,8 +65,13 @@ def figures(event: dict) -> str:
     parts = [f"{event['ticked']}/{event['items']}"] if event.get("items") else []
     parts += [event["model"]] if event.get("model") else []
     parts += [age(event["seconds"])] if event.get("seconds") is not None else []
-    parts += [f"${event['cost_usd']:.2f}"] if event.get("cost_usd") else []
+    parts += [f"${event['cost_usd']:.2f}"] if event.get("cost_usd") else _tokens(event)
     return ", ".join(parts)
+
+
+def _tokens(event: dict) -> list[str]:
+    """What was spent where no cost is known."""
+    return [f"{event['tokens'] / 1000:.0f}k tokens"] if (event.get("tokens") or 0) >= 1000 else []
 
 
 def for_model(events: list[dict]) -> str:
@@ -91,6 +96,8 @@ def _fact(event: dict) -> str:
         return f"{event['task']} needs the person's permission: {quoted(event['text'], QUESTION)}"
     if kind == "flag":
         return f"{event['task']} flags: {quoted(event['text'], 300)}"
+    if kind == "silent":
+        return f"{event['task']} {clean(event['text'], QUOTED)}; it is stopped if that goes on"
     if kind == "held":
         return f"{event['task']} is held: {clean(event['text'], QUOTED)}, and it comes after that"
     said = f": {quoted(event['text'])}" if event.get("text") else ""
@@ -132,11 +139,17 @@ def _told(event: dict) -> list[str]:
         return [f"{event['task']} needs your permission:", *_body(event), hint]
     if kind == "flag":
         return [f"{event['task']} flags:", *_body(event)]
+    if kind == "silent":
+        hint = f"  tell {event['task']} to …, or cancel {event['task']}; it is stopped after as long again"
+        return [f"{event['task']} {clean(event['text'], QUOTED)}", hint]
     if kind == "held":
         hint = f"  retry {event['parent']}, or release {event['task']}, or cancel {event['task']}"
         return [f"{event['task']} is held: {clean(event['text'], QUOTED)}", hint]
     said = f": {clean(event['text'], QUOTED)}" if event.get("text") else ""
     more = [f"  {event['path']}"] if event.get("path") else []
+    if kind == "stopped" and event.get("text", "").startswith("over its"):
+        name = event["task"]
+        more.append(f"  tell {name} to go on (with as much once more), or retry {name} with a budget of …")
     if event.get("branch"):
         ways = " | ".join(f"{verb} {event['task']}" for verb in ("diff", "merge", "discard"))
         more.append(f"  {event['branch']}: {clean(event['work'], QUOTED)}  ({ways})")

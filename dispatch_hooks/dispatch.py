@@ -17,6 +17,7 @@ from dispatch_hooks import (
     files,
     forecast,
     launchers,
+    limits,
     own,
     paths,
     plan,
@@ -27,12 +28,6 @@ from dispatch_hooks import (
     worktrees,
 )
 from dispatch_hooks.worktrees import sharing
-
-LATER = {
-    "budget": "budgets are not there yet",
-    "timeout": "time limits are not there yet",
-}
-"""Directives that are understood and refused, never ignored."""
 
 
 def start(request: dict, origin: dict, settings: dict, env: dict) -> dict:
@@ -177,9 +172,6 @@ def _arrived(batch: dict, origin: dict) -> bool:
 
 def _resolve(item: dict, origin: dict, settings: dict, env: dict) -> tuple[dict, str]:
     """(the task's record, "") or ({}, why it cannot be started and what to type)."""
-    later = next((why for name, why in LATER.items() if item.get(name)), "")
-    if later:
-        return {}, later
     found, why = resolve.meaning(_wanted(item, settings), settings, env.get("PATH", ""))
     if why:
         return {}, why
@@ -188,6 +180,7 @@ def _resolve(item: dict, origin: dict, settings: dict, env: dict) -> tuple[dict,
     if why:
         return {}, why
     task["permissions"] = item.get("permissions") or found["permissions"] or settings["permissions"]
+    task["budget"] = limits.budget(item, _wanted(item, settings), settings)
     task["launcher"] = item.get("launcher") or found["launcher"] or settings["launcher"]
     return _placed(task, settings, env)
 
@@ -296,6 +289,7 @@ def _named(task: dict) -> str:
     who = task["alias"] or task["model"] or task["backend"]
     more = f", {task['permissions']}" if task["permissions"] == "bypass" else ""
     more += ", read-only" if task["read_only"] else ""
+    more += f", at most {limits.words(task['budget'])}" if task.get("budget") else ""
     more += ", worktree" if task["worktree"] else ""
     more += f", on {task['launcher']}" if task["launcher"] != "local" else ""
     if task.get("instead_of"):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from dispatch_hooks import after, check, config, inputs, outcome, remote, tasks, worker, worktrees
+from dispatch_hooks import after, check, config, inputs, limits, outcome, remote, tasks, worker, worktrees
 from dispatch_hooks.worktrees import sharing
 
 
@@ -23,6 +23,7 @@ def close(run, now: float) -> None:
         state, why = outcome.judge(run.end, [])
     worktrees.tidy(run.task, run.status, state)
     sharing.end(run.task, run.status)
+    run.status["worked"] = limits.used(run.status, now)["seconds"]
     run.status.update(state=state, why=why, ended=now, worker=None)
     run.ledger.end(lambda: _close_questions(run), run.ledger.write, lambda: _announce(run), lambda: _leave(run))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dispatch_hooks import conversation
+from dispatch_hooks import conversation, limits
 
 
 def session(run, event: dict, now: float) -> None:
@@ -15,11 +15,20 @@ def session(run, event: dict, now: float) -> None:
 
 
 def activity(run, event: dict, now: float) -> None:
-    run.turn_over = False
+    run.turn_over, run.retries = False, 0
+    if not run.turns_told:
+        run.turns += 1
+        run.status["turns"] = (run.before.get("turns") or 0) + run.turns
     run.ledger.changed.update(event["files"])
     run.status["last"] = event["text"].splitlines()[0][:200]
     run.last_words = event["text"][:4000]
     run.ledger.log(event["text"])
+
+
+def turn(run, event: dict, now: float) -> None:
+    """A call of the model; a CLI that tells them is believed."""
+    run.turns_told = True
+    run.status["turns"] = (run.before.get("turns") or 0) + event["n"]
 
 
 def usage(run, event: dict, now: float) -> None:
@@ -29,7 +38,7 @@ def usage(run, event: dict, now: float) -> None:
 
 
 def retrying(run, event: dict, now: float) -> None:
-    run.turn_over = False
+    run.turn_over, run.retries = False, run.retries + 1
     run.status["last"] = event["text"].splitlines()[0][:200]
     run.ledger.log(event["text"])
 
@@ -60,8 +69,13 @@ def turn_end(run, event: dict, now: float) -> None:
     run.turn_over, run.turn_ended = True, now
     run.last_words = event["text"] or run.last_words
     if event["error"] and not run.end:  # else it is what our own interrupt made of it
-        run.end["error"] = event["error"].strip().partition("\n")[0][:300] or "an error without words"
+        over = limits.over(run.task.get("budget"), run.status, now)  # its CLI may have a cap of its own
+        words = event["error"].strip().partition("\n")[0][:300] or "an error without words"
+        run.end["over" if over else "error"] = over or words
         run.trouble |= {k: v for k, v in (event.get("about") or {}).items() if v is not None}
 
 
-HEAR = {f.__name__: f for f in (session, activity, retrying, usage, background, ask, withdrawn, send, limit, turn_end)}
+HEAR = {
+    f.__name__: f
+    for f in (session, activity, turn, retrying, usage, background, ask, withdrawn, send, limit, turn_end)
+}

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 
 from dispatch_hooks import files, paths
 
-URGENT = ("question", "permission", "flag", "failed", "lost", "held")
+URGENT = ("question", "permission", "flag", "failed", "lost", "held", "silent")
 """What a person is needed for, the most urgent first."""
 
 

@@ -63,6 +63,18 @@ class WorktreeTable(Ours):
     setup: str = Field("", description="A command of yours that runs in a new worktree, as npm ci may.")
 
 
+class BudgetTable(Ours):
+    """What a task may use up; then its worker is stopped."""
+
+    usd: float = Field(ABSENT, gt=0, strict=False, description="Dollars, as far as its CLI tells them.")
+    tokens: int = Field(ABSENT, gt=0, description="Tokens, cached input included.")
+    turns: int = Field(ABSENT, gt=0, description="Calls of its model; else what it is seen to do.")
+    minutes: float = Field(ABSENT, gt=0, strict=False, description="How long its worker may run.")
+
+
+LIMIT = "What a task of it may use up."
+
+
 class Model(Ours):
     backend: str = Field(
         ABSENT, min_length=1, description="The backend that runs it; else the one that knows the name, or claude."
@@ -70,6 +82,7 @@ class Model(Ours):
     name: str = Field(ABSENT, min_length=1, description="What the CLI calls it, if not as this table is called.")
     permissions: Permissions = Field(ABSENT, description=OWN)
     fallback: str = Field(ABSENT, description=AFTER)
+    budget: BudgetTable = Field(ABSENT, description=LIMIT)
     launcher: str = Field(ABSENT, min_length=1, description=WHERE)
 
 
@@ -80,6 +93,7 @@ class Alias(Ours):
     prompt: str = Field("", description="What every worker of this alias is told before its task.")
     permissions: Permissions = Field(ABSENT, description=OWN)
     fallback: str = Field(ABSENT, description=AFTER)
+    budget: BudgetTable = Field(ABSENT, description=LIMIT)
     launcher: str = Field(ABSENT, min_length=1, description=WHERE)
 
 
@@ -168,6 +182,15 @@ class Config(Ours):
     keep_days: int = Field(30, ge=0, description="After how many days `dispatch-hooks clean` removes what is over.")
     check: str = Field("", description='A command of yours that makes "finished" into "checked", as "make test" may.')
     check_seconds: int = Field(600, ge=1, description="How long the check may take.")
+    silence_seconds: int = Field(
+        1800,
+        ge=0,
+        description="After how long of silence you are told of a worker; after as long again it is stopped. 0: never.",
+    )
+    max_retries: int = Field(
+        20, ge=1, description="How many tries of its model in a row a worker's CLI gets before it is stopped."
+    )
+    budget: BudgetTable = Field(default_factory=BudgetTable, description="What a task may use up that says nothing.")
     launcher: str = Field("local", min_length=1, description="Where tasks run that name no place: here, or a launcher.")
     notify: list[str] = Field(
         default_factory=list,
@@ -230,6 +253,13 @@ class Instead(Ours):
     why: str
 
 
+class Budget(Ours):
+    usd: float = Field(ABSENT, gt=0, strict=False)
+    tokens: int = Field(ABSENT, gt=0)
+    turns: int = Field(ABSENT, gt=0)
+    seconds: float = Field(ABSENT, gt=0, strict=False)
+
+
 class Task(Ours):
     """task.json: what was asked. Written once, by the dispatch."""
 
@@ -253,6 +283,7 @@ class Task(Ours):
     fallback: str = Field("", description="Who goes on where this one cannot, once; empty for nobody.")
     instead_of: Instead | None = Field(None, description="Who was asked for, where the fallback took over at once.")
     launcher: str = "local"
+    budget: Budget | None = Field(None, description="What it may use up, counted from the person's last word.")
     after: list[str] = Field(default_factory=list, description="The tasks that must have finished before it starts.")
     worktree: Wanted | None = Field(None, description="That it has a checkout of its own.")
 
@@ -325,6 +356,11 @@ class Status(Ours):
     tokens: int | None = Field(None, description="All that it used: read, cached and written.")
     tokens_in: int | None = None
     tokens_out: int | None = None
+    turns: int | None = Field(None, description="Calls of its model; else what it was seen to do.")
+    worked: float = Field(0, ge=0, strict=False, description="For how many seconds its earlier runs ran.")
+    granted: dict[str, float] | None = Field(
+        None, strict=False, description="What it had used when its budget began to count."
+    )
     summary: str = Field("", description="The worker's own line about what came of it.")
     output: bool = Field(False, description="Whether there is an output.md.")
     worktree: Worktree | None = None
@@ -374,6 +410,7 @@ class Retry(Ours):
     alias: str = Field(ABSENT)
     alias_prompt: str = Field(ABSENT)
     backend: str = Field(ABSENT)
+    budget: Budget = Field(ABSENT)
     permissions: Permissions = Field(ABSENT)
     fallback: str = Field(ABSENT)
 
@@ -412,6 +449,7 @@ class Ended(_News):
     items: int | None
     cost_usd: float | None
     seconds: int | None
+    tokens: int | None = None
     branch: str = Field(ABSENT, description="The branch of its worktree, where there is something on it.")
     work: str = Field(ABSENT, description="What is on it, in figures; or what is wrong with it.")
     shares: list[str] = Field(ABSENT, description="The tasks that work on the same files and have not ended yet.")
@@ -424,6 +462,13 @@ class Flagged(_News):
     about: str = Field(description="Which flag of the task.")
 
 
+class Silent(_News):
+    """An event of an inbox: a worker has said nothing for long."""
+
+    kind: Literal["silent"]
+    about: str = Field(description="Which silence.")
+
+
 class Held(_News):
     """An event of an inbox: a task cannot start, because one that it comes after ended otherwise."""
 
@@ -432,7 +477,7 @@ class Held(_News):
     about: str = Field(description="Which end of the parent.")
 
 
-Event = Annotated[Asked | Ended | Flagged | Held, Field(discriminator="kind")]
+Event = Annotated[Asked | Ended | Flagged | Held | Silent, Field(discriminator="kind")]
 
 
 # reports

@@ -2,7 +2,7 @@
 
 finished   the worker says so: its last turn ended without an error and every item is ticked
 checked    finished, and the person's check command passed
-stopped    its last turn ended, but items are left without a tick
+stopped    its last turn ended, but items are left without a tick; or it was over its budget
 failed     an error of its CLI, an item marked [!], or the check did not pass
 waiting    the person paused it; nothing runs until it is resumed
 parked     it waits for an answer and no worker runs; the answer starts it again
@@ -16,15 +16,23 @@ from dispatch_hooks import after, desktop, flags, hosts, inbox, paths, plan, que
 
 SUMMARY = 200
 
+PLAIN = ("failed", "lost", "waiting")
+"""The states whose reason says more than the worker's own words."""
+
 
 def judge(end: dict, items: list[dict]) -> tuple[str, str]:
-    """(state, why) of a run. end: {"cancelled","paused","parked","error"}; why is "" where the state says it all."""
+    """(state, why) of a run; why is "" where the state says it all.
+
+    end: {"cancelled","paused","over","parked","error"}, as far as its supervisor ended it or heard of it.
+    """
     failed = plan.marked(items, "!")
     ticked, total = plan.count(items)
     if end.get("cancelled"):
         return "cancelled", ""
     if end.get("paused"):
         return "waiting", "paused"
+    if end.get("over"):
+        return "stopped", end["over"]
     if end.get("parked"):
         return "parked", end.get("error", "")
     if end.get("error"):
@@ -55,12 +63,13 @@ def ended_event(folder: str, task: dict, status: dict) -> dict:
     return {
         **_event(folder, task, status),
         "kind": status["state"],
-        "text": why if status["state"] in ("failed", "lost", "waiting") else told or why,
+        "text": why if status["state"] in PLAIN or why.startswith("over its") else told or why,
         "path": f"{tasks.place(task)}/output.md" if status.get("output") else "",
         "made": status.get("ended"),
         "ticked": status.get("ticked"),
         "items": status.get("items"),
         "cost_usd": status.get("cost_usd"),
+        "tokens": status.get("tokens"),
         "seconds": round(status["ended"] - status["started"]) if status.get("started") else None,
         **worktrees.told(status),
         **({"shares": status["shares"]} if status.get("shares") else {}),
@@ -86,6 +95,11 @@ def flag_event(folder: str, task: dict, status: dict, flag: dict) -> dict:
         "about": str(flag["n"]),
         "made": flag["at"],
     }
+
+
+def silent_event(folder: str, task: dict, status: dict, words: str, since: float, now: float) -> dict:
+    about = {"about": f"{int(since)}", "made": now}
+    return {**_event(folder, task, status), "kind": "silent", "text": words, **about}
 
 
 def held_event(folder: str, task: dict, parent: str, how: str) -> dict:

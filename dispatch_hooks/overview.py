@@ -11,6 +11,7 @@ from dispatch_hooks import (
     files,
     flags,
     inputs,
+    limits,
     outcome,
     plan,
     questions,
@@ -167,6 +168,15 @@ def _more(r: dict) -> str:
     return "".join(f" {part}" for part in (said, f"[{shared}]" if shared else "") if part)
 
 
+def _budget(task: dict, status: dict) -> list[str]:
+    """What it may use and what of it is left."""
+    budget = (status.get("changed") or {}).get("budget") or task.get("budget")
+    if not budget:
+        return []
+    left = {k: max(0, v) for k, v in limits.left(budget, status, time.time()).items()}
+    return [f"  budget: {limits.words(budget)}; left: {limits.words(left)}"]
+
+
 def task_text(folder: str) -> str:
     """What `show x` says in the chat: state, checklist, questions, where the rest is."""
     r = row(folder)
@@ -178,6 +188,7 @@ def task_text(folder: str) -> str:
         lines.append(f"  asks: {digest.clean(question['text'], digest.QUESTION)}")
         lines += [f"    {n}. {digest.clean(option, 200)}" for n, option in enumerate(question["options"], 1)]
         lines.append(f"  answer {r['id']}: …")
+    lines += _budget(task, tasks.status(folder))
     for flag in flags.every(folder)[-5:]:
         lines.append(f"  flagged: {digest.clean(flag['text'], 200)}")
     if r["summary"]:

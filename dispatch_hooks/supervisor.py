@@ -29,6 +29,8 @@ from dispatch_hooks import (
     files,
     hearing,
     inputs,
+    limits,
+    outcome,
     processes,
     queue,
     remote,
@@ -125,6 +127,8 @@ class Run:
         self.background, self.turn_ended = 0, 0.0
         self.trouble: dict = {}
         """What its CLI told of its error beside the words: {"status","code","resets"}, what of these it tells."""
+        self.turns, self.turns_told, self.retries = 0, False, 0
+        self.heard = self.silence_told = 0.0
         self.last_words = ""
 
     # the route
@@ -173,6 +177,8 @@ class Run:
         signal.signal(signal.SIGTERM, self._told_to_end)
         processes.adopt_orphans()
         conversation.follow_orders(self.task, self.status, self.said)
+        if self.status["run"] == 1 or self.said["notes"]:
+            limits.grant(self.status, time.time())
         self.config = config.load()
         worktrees.prepare(self)
         self.bell = files.bell(tasks.bell_file(self.folder))
@@ -215,8 +221,9 @@ class Run:
         return os.path.join(worktrees.root(self.task, self.status), self.task.get("directory") or "")
 
     def _record_start(self) -> None:
+        self.heard = time.time()
         self.status.update(
-            started=time.time(),
+            started=self.heard,
             supervisor=processes.identity(os.getpid()),
             worker=processes.identity(self.worker.pid),
             backend=self.task["backend"],
@@ -253,6 +260,7 @@ class Run:
     def _hear_worker(self, now: float, last: bool = False) -> None:
         lines = self.worker.lines(last)
         self.ledger.journal(lines)
+        self.heard = now if lines else self.heard
         for line in lines:
             for event in self.talk.read(line):
                 hearing.HEAR[event["kind"]](self, event, now)
@@ -297,7 +305,9 @@ class Run:
         if self.background and now - self.turn_ended < BACKGROUND:
             return
         left = [item["text"] for item in self.ledger.items() if item["mark"] == " "]
-        if self.end.get("error") or not left or self.nudged or self._asks_by_plan(now):
+        over = limits.over(self.task.get("budget"), self.status, now) if left and not self.end else ""
+        self.end.update({"over": over} if over else {})
+        if self.end.get("error") or self.end.get("over") or not left or self.nudged or self._asks_by_plan(now):
             self.deadline = time.monotonic() + GRACE
             self.worker.hang_up()
             return
@@ -315,6 +325,20 @@ class Run:
             self._press_on()
         elif self.asks.overdue(now, self.config["ask_seconds"]):
             self._stop("parked", True)
+        else:
+            self._mind_the_limits(now)
+
+    def _mind_the_limits(self, now: float) -> None:
+        asks = bool(self.asks.waiting())
+        self.heard = now if asks else self.heard
+        view = {"status": self.status, "budget": self.task.get("budget"), "heard": self.heard, "asks": asks}
+        view.update(told=self.silence_told == self.heard, retries=self.retries)
+        what, why = limits.look(view, now, self.config)
+        if what == "silent":
+            self.silence_told = self.heard
+            outcome.tell(outcome.silent_event(self.folder, self.task, self.status, why, self.heard, now))
+        elif what:
+            self._stop(what, why)
 
     def _stop(self, how: str, value: object) -> None:
         """Begins to end the worker: an interrupt where its CLI takes one, then signals."""

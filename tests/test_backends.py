@@ -43,6 +43,7 @@ FIELDS = {
     "activity": {"text", "files"},
     "retrying": {"text", "attempt"},
     "usage": {"tokens", "input", "output", "cost_usd"},
+    "turn": {"n"},
     "ask": {"request", "tool", "input", "edits", "questions"},
     "withdrawn": {"request"},
     "background": {"running"},

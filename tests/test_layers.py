@@ -19,7 +19,7 @@ FLOORS = [
     {"backends", "launchers"},
     {"request", "grammar", "control", "digest", "briefing", "worker", "outcome", "inputs", "ledger",
      "channel", "asks", "check", "conversation", "hearing", "ending", "dispatch", "edits",
-     "queue", "after", "forecast", "desktop",
+     "queue", "after", "limits", "forecast", "desktop",
      "gate", "install", "authority", "plugin", "asking", "worktrees",
      "flagging",
      "configuring", "usage", "legacy", "resets",

@@ -50,7 +50,7 @@ def test_the_command_writes_all_schemas(tmp_path, monkeypatch):
 
 
 def test_the_defaults_of_the_model_are_those_in_force():
-    assert models.Config().model_dump(by_alias=True) == config.DEFAULTS
+    assert models.Config().model_dump(by_alias=True, exclude_none=True) == config.DEFAULTS
     assert list(models.Config.model_fields) == list(config.DEFAULTS)
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
             run: {"n","prompt","session" (of the run before, or None),"resume": bool,"folder" (the task's in the
             project),"cwd","spent" (what this session is known to have used,
             see usage),"anew" (the prompt for a worker whose session turns out to be gone),"since" (when the last run
-            ended, or None),"git" (folders outside of cwd that a commit writes in)}
+            ended, or None),"git" (folders outside of cwd that a commit writes in),"left" (of its budget, see limits)}
             """
 
 
@@ -39,8 +39,9 @@ class Talk:
     An event is a dict with "kind":
     session {"id","model"} · activity {"text","files"} · retrying {"text","attempt"} ·
     usage {"tokens","input","output","cost_usd"} (totals of this run, cached input included; None where the CLI does
-    not tell) · ask {"request","tool","input","edits": bool,"questions":[{"kind","text","options"}]} ·
-    withdrawn {"request"} · background {"running"} · send {"text"} (to be written to the CLI now) ·
+    not tell) · turn {"n"} (its model is called for the n-th time in this run) ·
+    ask {"request","tool","input","edits": bool,"questions":[{"kind","text","options"}]} · withdrawn {"request"} ·
+    background {"running"} · send {"text"} (to be written to the CLI now) ·
     turn_end {"error","text", and for an error "about": {"status","code","resets"}, what of these the CLI tells} ·
     limit {"resets"} (a limit has been reached that ends then; seconds since 1970)
     """

@@ -39,14 +39,31 @@ class Talk(backends.Talk):
         self.stdin, self.session = spec["stdin"], run["session"]
         self._before = run["spent"].get("cost_usd") or 0
         self._used = {"tokens": 0, "input": 0, "output": 0}
+        self._calls: dict[str, dict] = {}
+        self._turns = 0
 
     def read(self, line: bytes) -> list[dict]:
-        return [self._total(event) if event["kind"] == "usage" else event for event in read(line)]
+        events = [self._total(event) if event["kind"] == "usage" else event for event in read(line)]
+        return self._call(line) + events if b'"assistant"' in line[:100] else events
+
+    def _call(self, line: bytes) -> list[dict]:
+        """What one call of the model used, in the middle of a turn: the result tells the same once more."""
+        message = backends.message(line)
+        try:
+            said, used = message["message"], _used(message["message"]["usage"])
+            new = said["id"] not in self._calls and not message.get("parent_tool_use_id")
+            self._calls[said["id"]] = used
+        except (KeyError, TypeError, AttributeError):
+            return []
+        self._turns += new
+        so_far = {key: self._used[key] + sum(call[key] for call in self._calls.values()) for key in self._used}
+        return [{"kind": "turn", "n": self._turns}, {"kind": "usage", **so_far, "cost_usd": None}]
 
     def _total(self, event: dict) -> dict:
         """Tokens are told since the last result, the cost since the session's beginning."""
-        for key in self._used:
-            self._used[key] += event[key]
+        for key in self._used:  # a result that tells of a cap does not tell what was used
+            self._used[key] += max(event[key], sum(call[key] for call in self._calls.values()))
+        self._calls = {}
         cost = event["cost_usd"]
         return {**event, **self._used, "cost_usd": None if cost is None else max(0.0, cost - self._before)}
 
@@ -75,8 +92,15 @@ def start(task: dict, run: dict, config: dict) -> dict:
     argv += ["--add-dir", run["folder"]]
     argv += ["--allowedTools", own if task["permissions"] != "auto" or task["read_only"] else f"{own},Bash"]
     argv += [f"Edit(/{run['folder']}/**)"] if task["read_only"] else []
+    argv += _caps(run.get("left") or {})
     env = {"BASH_DEFAULT_TIMEOUT_MS": HOUR, "BASH_MAX_TIMEOUT_MS": HOUR, "DISABLE_AUTOUPDATER": "1"}
     return {"argv": argv, "env": env, "stdin": note(run["prompt"])}
+
+
+def _caps(left: dict) -> list[str]:
+    """Its own caps, which count from the start of a process."""
+    argv = ["--max-budget-usd", f"{max(left['usd'], 0.0001):.4f}"] if "usd" in left else []
+    return argv + (["--max-turns", f"{max(int(left['turns']), 1)}"] if "turns" in left else [])
 
 
 def full_name(model: str) -> str:
@@ -164,15 +188,19 @@ def _limit(message: dict) -> list[dict]:
 
 
 def _result(message: dict) -> list[dict]:
-    used = {k: v for k, v in (message.get("usage") or {}).items() if k.endswith("_tokens") and isinstance(v, int)}
-    tokens, written = sum(used.values()), used.get("output_tokens", 0)
     cost = message.get("total_cost_usd")
     text = message.get("result") or ""
     error = _error(message, text) if message.get("is_error") else None
     return [
-        {"kind": "usage", "tokens": tokens, "input": tokens - written, "output": written, "cost_usd": cost},
+        {"kind": "usage", **_used(message.get("usage") or {}), "cost_usd": cost},
         {"kind": "turn_end", "error": error, "text": text, "about": {"status": message.get("api_error_status")}},
     ]
+
+
+def _used(usage: dict) -> dict:
+    used = {k: v for k, v in usage.items() if k.endswith("_tokens") and isinstance(v, int)}
+    tokens, written = sum(used.values()), used.get("output_tokens", 0)
+    return {"tokens": tokens, "input": tokens - written, "output": written}
 
 
 def _error(message: dict, text: str) -> str:

@@ -36,6 +36,20 @@ def _unknown(name: str) -> str:
     return f'no task "{name}": {hint} To see every project\'s, type: dispatch-hooks status --all'
 
 
+def spoken_budget(words: list[str]) -> dict | None:
+    """ "$2", "200k tokens", "40 turns", "30 minutes", each as it would be typed in a request; None for none."""
+    from dispatch_hooks.grammar import directives
+
+    found: dict = {}
+    for text in words:
+        said = directives.read(f"at most {text}", {"models": [], "aliases": [], "backends": [], "tasks": []}, (), "")
+        budget = {**said.get("budget", {}), **({"seconds": said["timeout"]} if "timeout" in said else {})}
+        if not budget or said["title"] or min(budget.values()) <= 0:
+            raise FatalError(f'"{text}" is no budget; --budget takes $2, 200k tokens, 40 turns or 30m, and repeats')
+        found.update(budget)
+    return found or None
+
+
 def task_ids(incomplete: str) -> list[str]:
     """For shell completion."""
     return [task for task in tasks.ids(here()) if task.startswith(incomplete)]

@@ -11,7 +11,7 @@ import typer
 
 from dispatch_hooks import authority, config, hosts, ids, plan, tasks
 from dispatch_hooks import dispatch as dispatching
-from dispatch_hooks.commands import here
+from dispatch_hooks.commands import here, spoken_budget
 from dispatch_hooks.errors import FatalError
 
 NAME = re.compile("[a-z0-9]+(-[a-z0-9]+){0,11}")
@@ -23,11 +23,16 @@ def dispatch(
     plan_file: str = typer.Option("", "--plan", help="A file with a checklist (- [ ] item), or - for stdin."),
     name: str = typer.Option("", "--id", help="The task's id; else made from the words."),
     worktree: bool = typer.Option(None, "--worktree/--no-worktree", help="A checkout and a branch of its own."),
+    after: list[str] = typer.Option([], "--after", help="A task that must have finished first; repeat it."),
+    budget: list[str] = typer.Option([], "--budget", help='What it may use: "$2", "200k tokens", "40 turns", "30m".'),
     base: str = typer.Option("", "--base", help="The branch, tag, commit or task that its worktree begins from."),
 ) -> None:
     """Dispatch one task. Its news go to the chat that runs this, else to the next chat in the project.
 
-    Example: dispatch-hooks dispatch -m opus "review the auth module"
+    \b
+    Examples:
+      dispatch-hooks dispatch -m opus "review the auth module"
+      dispatch-hooks dispatch -m sonnet --after add-auth --budget '$2' "write tests for the login"
     """
     if not " ".join(words).strip():
         raise FatalError('dispatch what? for example: dispatch-hooks dispatch -m opus "review the auth module"')
@@ -38,6 +43,7 @@ def dispatch(
     if plan_file and not items:
         raise FatalError(f"the plan {plan_file} has no item; write lines like: - [ ] scan for secrets")
     task = _task(text, model, items, name or ids.slug(text, tasks.ids(project)))
+    task.update(after=[parent.lower() for parent in after], budget=spoken_budget(budget))
     task.update(worktree=True if base else worktree, base=base or None)
     host = authority.host_above(authority.chain())
     origin = {

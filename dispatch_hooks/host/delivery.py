@@ -51,6 +51,8 @@ def moot(event: dict) -> bool:
     if event["kind"] == "held":
         task = tasks.read(folder)
         return not task or tasks.status(folder)["state"] in tasks.ENDED or not after.holding(folder, task)
+    if event["kind"] == "silent":
+        return tasks.status(folder)["state"] != "running"
     if not event.get("question"):
         return False
     return questions.answer_of(folder, event["question"]) is not None

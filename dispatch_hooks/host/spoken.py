@@ -16,6 +16,7 @@ from dispatch_hooks import (
     dispatch,
     files,
     hosts,
+    limits,
     own,
     paths,
     questions,
@@ -95,8 +96,11 @@ def _retry(found: dict, host: dict, env: dict) -> str:
         change, why = resolve.meaning(found["model"], settings, env.get("PATH", ""))
         if why:
             raise FatalError(why)
+    if found.get("budget"):
+        change = {**change, "budget": found["budget"]}
     steer.retry(_folder(found, host), {k: v for k, v in change.items() if v is not None}, "typed", env)
-    return f"started {found['task']} again{' with ' + found['model'] if found.get('model') else ''}."
+    with_ = [found["model"] or "", limits.words(found.get("budget"))]
+    return f"started {found['task']} again{' with ' if any(with_) else ''}{', '.join(w for w in with_ if w)}."
 
 
 def _pause(found: dict, host: dict, env: dict) -> str:
