@@ -36,8 +36,8 @@ def _library_missing(error: ModuleNotFoundError) -> int:
     from dispatch_hooks.errors import FatalError
 
     raise FatalError(
-        f"the library {error.name} is not there. The plugin fetches its libraries when a chat starts, and workers run "
-        "without them; for this command wait a minute, or type: pipx install dispatch-hooks"
+        f"the library {error.name} is not there. A plugin's libraries are fetched when a chat starts, and workers run "
+        "without them. For this command wait a minute; if it stays so, type: pipx install dispatch-hooks"
     ) from error
 
 

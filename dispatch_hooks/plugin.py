@@ -62,6 +62,7 @@ def remember(kept: str) -> None:
     where, python = paths.dirs(), gate.interpreter()
     gate.check_paths(where, python)
     if not install.record(where)["settings"]:
+        os.makedirs(where.data, mode=0o700, exist_ok=True)
         files.write(gate.stub_file(where), _stub(kept, python), 0o700)
         files.write(os.path.join(where.data, "dirs"), f"{paths.join(where)}\n")
     files.write(os.path.join(kept, "words"), gate.words(where, python, "dispatch-hooks"))

@@ -4,18 +4,19 @@ import json
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
 import dispatch_hooks
 from dispatch_hooks import plugin
-from tests.harness.claude import CHECKOUT
 from tests.harness.modelserver import hold, host, worker
 from tests.harness.waiting import wait_until
 from tests.product import Product
 from tests.test_loop import ask, ticks
 
+CHECKOUT = Path(__file__).parents[1]
 FOLDERS = (".claude-plugin", "bin", "dispatch_hooks", "hooks", "schemas", "skills")
 FILES = ("LICENSE", "README.md", "pyproject.toml")
 HOST = "4242"
@@ -78,7 +79,7 @@ class Plugged:
     def searches(self) -> int:
         return self.seen.read_text().count("remember.py") if self.seen.exists() else 0
 
-    def run(self, word: str, stdin: str = "{}"):
+    def run(self, word: str, stdin: str = "{}", **more: str):
         (args,) = (
             entry["args"]
             for group in plugin.hooks()["hooks"].values()
@@ -87,7 +88,7 @@ class Plugged:
         )
         command = ["/bin/sh", *(arg.replace(plugin.ROOT, str(self.root)) for arg in args)]
         env = {"HOME": self.home, "PATH": self.bin, "CLAUDE_PID": HOST, "XDG_RUNTIME_DIR": self.home}
-        env |= {"CLAUDE_PLUGIN_ROOT": self.root, "CLAUDE_PLUGIN_DATA": self.kept}
+        env |= {"CLAUDE_PLUGIN_ROOT": self.root, "CLAUDE_PLUGIN_DATA": self.kept, **more}
         return subprocess.run(
             command, input=stdin, env={k: str(v) for k, v in env.items()}, capture_output=True, text=True, check=False
         )
@@ -172,6 +173,35 @@ def test_asking_needs_no_library(plugged, tmp_path):
         [stub, "ask", "--again", "1"], env=env, capture_output=True, text=True, check=False
     )
     assert done.stdout == "The person answers: 3.1\n", done.stderr
+
+
+def test_the_libraries_are_fetched_once_beside_the_hooks(plugged, tmp_path):
+    (plugged.bin / "dispatch-hooks").unlink()
+    with zipfile.ZipFile(tmp_path / "typer-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("typer.py", "print('a library that could be fetched')\nraise SystemExit\n")
+        wheel.writestr("typer-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: typer\nVersion: 1.0\n")
+        wheel.writestr("typer-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr("typer-1.0.dist-info/RECORD", "")
+    (plugged.root / "pyproject.toml").write_text('[project]\ndependencies = ["typer"]\n')
+    offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": tmp_path.as_uri(), "PIP_CONFIG_FILE": "/dev/null"}
+    assert plugged.run("session-start", START, **offline).stdout == ""
+    kept = plugged.kept
+    wait_until((kept / "libraries/bin/python").exists, 120, (kept / "libraries.log").read_text)
+    stub = plugged.home / ".local/share/dispatch-hooks/bin/dispatch-hooks"
+    assert stub.parent.parent.stat().st_mode & 0o077 == 0
+    env = {"HOME": str(plugged.home)}
+    done = subprocess.run([stub, "status"], env=env, capture_output=True, text=True, check=False)
+    assert done.stdout == "a library that could be fetched\n", done.stderr
+
+
+def test_without_its_libraries_a_command_says_what_to_do(plugged):
+    (plugged.bin / "dispatch-hooks").unlink()
+    plugged.run("session-start", START, PIP_NO_INDEX="1")
+    wait_until(lambda: "No matching distribution" in (plugged.kept / "libraries.log").read_text(), 120)
+    stub = plugged.home / ".local/share/dispatch-hooks/bin/dispatch-hooks"
+    env = {"HOME": str(plugged.home), "PYTHONNOUSERSITE": "1"}
+    done = subprocess.run([stub, "status"], env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "type: pipx install dispatch-hooks" in done.stderr
 
 
 # the real Claude Code with it

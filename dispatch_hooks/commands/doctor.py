@@ -63,7 +63,7 @@ def summary(findings: list[Finding]) -> str:
     words = {"fail": "to mend", "warn": "to know"}
     said = ", ".join(f"{count} {words[state]}" for state, count in counts.items() if count) or "all is well"
     more = f"; dispatch-hooks doctor --fix mends {mends} of them" if mends else ""
-    return f"{len(findings)} findings: {said}{more}"
+    return f"{len(findings)} finding{'s' if len(findings) != 1 else ''}: {said}{more}"
 
 
 def _plain(text: str) -> str:
