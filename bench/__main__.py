@@ -9,13 +9,14 @@ import sys
 from types import ModuleType
 
 from bench import context, hooks, others, spawn, wake
+from bench import line as drawn
 from bench.measure import Row
 
 UNITS = {"x": "", "ms": " ms", "MiB": " MiB", "tokens": " tok", "calls": ""}
 
 WIDTH = 62
 
-PARTS = {"hooks": hooks, "spawn": spawn, "wake": wake, "context": context, "others": others}
+PARTS = {"hooks": hooks, "spawn": spawn, "wake": wake, "context": context, "line": drawn, "others": others}
 
 
 def main() -> int:

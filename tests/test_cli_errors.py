@@ -9,8 +9,9 @@ import sys
 import termios
 
 import pytest
+from typer.main import get_command
 
-from dispatch_hooks import errors, files, questions, tasks
+from dispatch_hooks import cli, errors, files, questions, tasks
 from dispatch_hooks.__main__ import _run
 
 EVERY = (
@@ -264,11 +265,23 @@ def test_a_wrong_verb_names_the_help(run):
     assert "dispatch-hooks -h" in err
 
 
-def test_every_verb_has_a_help_with_an_example(run):
-    for verb in EVERY:
-        code, out, _ = run(verb, *(["set"] if verb == "config" else []), "-h")
-        assert code == 0
-        assert f"dispatch-hooks {verb}" in re.split(r"Examples?:", out)[1], verb
+def every_command(group, above=()):
+    for name, command in group.commands.items():
+        inner = getattr(command, "commands", None)
+        yield from every_command(command, (*above, name)) if inner else [(*above, name)]
+
+
+@pytest.mark.parametrize("words", list(every_command(get_command(cli.app))), ids=" ".join)
+def test_every_command_has_a_help_with_examples_and_says_what_each_option_is(run, words):
+    code, out, _ = run(*words, "-h")
+    assert code == 0
+    about, _, examples = re.split(r"(Examples?:)", out, maxsplit=1)
+    assert f"dispatch-hooks {' '.join(words)}" in examples, words
+    assert len(about.split("\n\n")[1].split()) > 3, "it says what it does"
+    assert max(len(line) for line in out.splitlines()) <= 100
+    options = out.partition("Options:\n")[2]
+    for line in re.findall(r"^  (-.*)$", options, re.M):
+        assert re.search(r"\S  +\S", line) or f"{line}\n    " in options, line
 
 
 # ---- answer, which wants a terminal

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -350,6 +351,17 @@ def test_the_plan_shows_answers_and_output(shop):
     shown = detail.checklist(folder).plain
     assert "asked: Red?" in shown and "typed: no, blue" in shown and "three" in shown
     assert "\x1b" not in shown and "\x07" not in shown
+
+
+def test_the_diff_shows_what_the_changed_files_are_now(shop):
+    subprocess.run("git init -q; echo old > a.py; git add a.py; git -c user.name=x -c user.email=x@x commit -qm x; "
+                   "echo new > a.py; echo b > b.py", shell=True, check=True, cwd=shop.project, env=shop.env)
+    folder = shop.task("edits", "running", files=[str(shop.project / "a.py"), "/etc/passwd"])
+    shown = changes.text(folder).plain
+    assert "-old\n+new\n" in shown and "root:" not in shown and "+b" not in shown
+    assert shown.startswith(f"{shop.project}/a.py\n/etc/passwd\n")
+    assert "\x1b" not in changes.painted("+a\x1b[31m\rb").plain
+    assert changes.text(shop.task("none", "running")).plain == "no changed files known"
 
 
 @pytest.mark.parametrize("folder", ["/nowhere/at/all"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 
-from dispatch_hooks import authority, digest, questions, steer, tasks
+from dispatch_hooks import authority, digest, questions, steer, tasks, worktrees
 from dispatch_hooks.errors import FatalError
 
 
@@ -34,9 +34,11 @@ def retry(folder: str, env: dict) -> str:
 def shell(folder: str, env: dict) -> None:
     """The person's shell where the task works, until they leave it."""
     authority.refuse_worker(env, "open a shell for the person")
-    task = tasks.read(folder) or {}
+    task = tasks.read(folder)
+    if task is None:
+        raise FatalError(f"{os.path.basename(folder)} was removed")
     place = workplace(task, tasks.status(folder))
-    print(f"{place}: a shell where {task.get('id')} works; exit leads back to top", flush=True)
+    print(f"{place}: a shell where {task['id']} works; exit leads back to top", flush=True)
     try:
         subprocess.run([env.get("SHELL") or "/bin/sh"], cwd=place, check=False)
     except OSError as error:
@@ -45,6 +47,4 @@ def shell(folder: str, env: dict) -> None:
 
 def workplace(task: dict, status: dict) -> str:
     """The worktree of a task that has one, else the directory that it works in."""
-    worktree = status.get("worktree")
-    place = worktree.get("path") if isinstance(worktree, dict) else worktree
-    return place or os.path.join(task.get("project") or "/", task.get("directory") or "")
+    return os.path.join(worktrees.root(task, status), task.get("directory") or "")

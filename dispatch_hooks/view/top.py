@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 
 from rich.text import Text
 from textual import on, work
@@ -29,6 +30,9 @@ RECOVER = 15.0
 """Seconds between looks for tasks that a kill left behind."""
 
 NONE = "no tasks yet; in Claude Code, type for example: dispatch opus to review …"
+
+DIFF = 5.0
+"""Seconds between looks at a diff that nothing told a change of."""
 
 SHOWN = 1000
 """Tasks in the list; a filter finds the others."""
@@ -91,7 +95,7 @@ class Top(App):
         self.selected = ""
         self.tails: dict[str, detail.Tail] = {}
         self.shown: dict[str, object] = {}
-        self.follow = True
+        self.follow, self.diffed = True, ()
 
     # the screen
 
@@ -198,7 +202,7 @@ class Top(App):
             self._put(name, Text(said))
         for view in self.query(RichLog):
             view.clear()
-        self.tails = {}
+        self.tails, self.diffed = {}, ()
 
     def _put(self, name: str, text: Text) -> None:
         """Updates only what differs, so that an idle screen is not drawn again."""
@@ -210,7 +214,10 @@ class Top(App):
         self._put("#checklist", await asyncio.to_thread(detail.checklist, _folder(r)))
 
     async def _show_diff(self, r: dict) -> None:
-        self._put("#changes", await asyncio.to_thread(changes.text, _folder(r)))
+        seen = (_key(r), r["state"], r["last"], time.monotonic() // DIFF)
+        if seen != self.diffed:  # git is not asked at every look
+            self.diffed = seen
+            self._put("#changes", await asyncio.to_thread(changes.text, _folder(r)))
 
     async def _show_activity(self, r: dict) -> None:
         await self._tail("#worker-log", r, "worker.log")
