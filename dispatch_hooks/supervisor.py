@@ -39,6 +39,7 @@ from dispatch_hooks import (
     worker,
     worktrees,
 )
+from dispatch_hooks.backends import events
 from dispatch_hooks.errors import FatalError
 from dispatch_hooks.ledger import Ledger, earlier
 from dispatch_hooks.worktrees import sharing
@@ -262,7 +263,7 @@ class Run:
         self.ledger.journal(lines)
         self.heard = now if lines else self.heard
         for line in lines:
-            for event in self.talk.read(line):
+            for event in events.heard(self.talk, line):
                 hearing.HEAR[event["kind"]](self, event, now)
 
     # the person's side

@@ -36,14 +36,7 @@ if TYPE_CHECKING:
 class Talk:
     """One run's conversation with a worker CLI. What is here is a CLI that takes a prompt and says nothing.
 
-    An event is a dict with "kind":
-    session {"id","model"} · activity {"text","files"} · retrying {"text","attempt"} ·
-    usage {"tokens","input","output","cost_usd"} (totals of this run, cached input included; None where the CLI does
-    not tell) · turn {"n"} (its model is called for the n-th time in this run) ·
-    ask {"request","tool","input","edits": bool,"questions":[{"kind","text","options"}]} · withdrawn {"request"} ·
-    background {"running"} · send {"text"} (to be written to the CLI now) ·
-    turn_end {"error","text", and for an error "about": {"status","code","resets"}, what of these the CLI tells} ·
-    limit {"resets"} (a limit has been reached that ends then; seconds since 1970)
+    An event is a dict with "kind"; its kinds and fields are in `events`, which also keeps out what is none.
     """
 
     ends_by_itself = False

@@ -66,8 +66,8 @@ class Talk(backends.Talk):
         message = backends.message(line)
         try:
             return self._message(message)
-        except (KeyError, TypeError, AttributeError, ValueError):  # not the shape that we know
-            return []
+        except (LookupError, TypeError, AttributeError, ValueError, RecursionError):  # not the shape that we know
+            return [_send(self._foreign(message))] if "id" in message and message.get("method") else []
 
     def _message(self, message: dict) -> list[dict]:
         params = message.get("params") or {}
@@ -78,7 +78,7 @@ class Talk(backends.Talk):
         if message.get("method") and "id" in message:
             return [_send(self._foreign(message))]
         then = self._calls.pop(message.get("id"), None) if "method" not in message else None
-        return then(message.get("result") or {}, message.get("error")) if then else []
+        return then(_table(message.get("result")), _failure(message)) if then else []
 
     def _foreign(self, message: dict) -> str:
         """A request that we said we do not take."""
@@ -189,7 +189,7 @@ class Talk(backends.Talk):
 
     def _turn_over(self, result: dict, error: dict | None) -> list[dict]:
         self._turns -= 1
-        events = self.used.result(result) + self._whole()
+        events = self._figures(result) + self._whole()
         if self._turns:  # another prompt joined this turn
             return events
         events += [{"kind": "withdrawn", "request": name} for name in self._asks]
@@ -200,19 +200,26 @@ class Talk(backends.Talk):
             return [*events, _send(self._say("\n\n".join(later)))]
         return [*events, {"kind": "turn_end", "error": self._error(result, error, last), "text": last}]
 
+    def _figures(self, result: dict) -> list[dict]:
+        """A turn is over, whatever is odd about its figures."""
+        try:
+            return self.used.result(result)
+        except (LookupError, TypeError, AttributeError, ValueError):
+            return []
+
     def _error(self, result: dict, error: dict | None, last: str) -> str | None:
         if error:
             return _words(error)
         if any(last.startswith(mark) for mark in self.quirk["error_text"]):
             return last
-        return ENDED_BADLY.get(result.get("stopReason"))
+        return ENDED_BADLY.get(str(result.get("stopReason")))
 
     # asks
 
     def _asked(self, number: object, params: dict) -> list[dict]:
         call = calls.merged(self._known, params["toolCall"])
         ask = {"kind": "ask", "request": json.dumps(number), **calls.asked(call, params["toolCall"])}
-        ask |= {"options": params["options"], "call": call["id"]}
+        ask |= {"options": [_option(one) for one in params["options"]], "call": call["id"]}
         events = self._whole()
         questions = calls.questions(call)
         if questions:
@@ -281,9 +288,22 @@ def _activity(text: str, files: list[str] | None = None) -> dict:
     return {"kind": "activity", "text": text, "files": files or []}
 
 
+def _table(value: object) -> dict:
+    return value if isinstance(value, dict) else {}
+
+
+def _failure(message: dict) -> dict | None:
+    error = message.get("error")
+    return error if isinstance(error, dict) or not error else {"message": str(error)}
+
+
+def _option(given: dict) -> dict:
+    return {"optionId": str(given["optionId"]), "kind": str(given.get("kind"))}
+
+
 def _words(error: dict) -> str:
     """A JSON-RPC error in a line: its message, and what its data add (the message may say no more than "internal")."""
-    text, data = _plain(str(error.get("message") or "error")), error.get("data")
+    text, data = _plain(str(error.get("message") or "")).strip() or "error", error.get("data")
     found = [data.get(key) for key in ("message", "details", "errorName")] if isinstance(data, dict) else [data]
     more = [word for word in found if isinstance(word, str) and word and word not in text]
     code = f" ({error['code']})" if isinstance(error.get("code"), int) and error["code"] > 0 else ""

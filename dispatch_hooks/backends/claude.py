@@ -188,23 +188,28 @@ def _limit(message: dict) -> list[dict]:
 
 
 def _result(message: dict) -> list[dict]:
-    cost = message.get("total_cost_usd")
-    text = message.get("result") or ""
+    """The end of a turn: it is one whatever is odd about its figures and words."""
+    cost, text = message.get("total_cost_usd"), message.get("result")
+    cost = cost if type(cost) in (int, float) else None
+    text = text if isinstance(text, str) else ""
     error = _error(message, text) if message.get("is_error") else None
     return [
-        {"kind": "usage", **_used(message.get("usage") or {}), "cost_usd": cost},
+        {"kind": "usage", **_used(message.get("usage")), "cost_usd": cost},
         {"kind": "turn_end", "error": error, "text": text, "about": {"status": message.get("api_error_status")}},
     ]
 
 
-def _used(usage: dict) -> dict:
-    used = {k: v for k, v in usage.items() if k.endswith("_tokens") and isinstance(v, int)}
+def _used(usage: object) -> dict:
+    told = usage if isinstance(usage, dict) else {}
+    used = {k: v for k, v in told.items() if k.endswith("_tokens") and type(v) is int}
     tokens, written = sum(used.values()), used.get("output_tokens", 0)
     return {"tokens": tokens, "input": tokens - written, "output": written}
 
 
 def _error(message: dict, text: str) -> str:
-    return text or "; ".join(message.get("errors") or []) or message.get("subtype") or "error"
+    errors = message.get("errors")
+    found = "; ".join(map(str, errors)) if isinstance(errors, list) else ""
+    return next((words for words in (text, found, str(message.get("subtype"))) if words.strip()), "error")
 
 
 _READERS = {

@@ -12,7 +12,7 @@ import json
 import os
 
 from dispatch_hooks import backends
-from dispatch_hooks.backends import codex_items, codex_rights
+from dispatch_hooks.backends import codex_items, codex_rights, events
 
 CLIENT = {"name": "dispatch-hooks", "version": "1"}
 
@@ -84,13 +84,13 @@ class Talk(backends.Talk):
         try:
             return self._message(message)
         except (LookupError, TypeError, AttributeError, ValueError, RecursionError):  # not the shape that we know
-            return []
+            return _turned_down(message)
 
     def _message(self, message: dict) -> list[dict]:
         method, params = message.get("method"), message.get("params") or {}
         if method is None:
             then = self._calls.pop(message.get("id"), None)
-            return then(message.get("result") or {}, message.get("error")) if then else []
+            return then(message.get("result") or {}, _failure(message)) if then else []
         if "id" in message:
             return self._asked(message["id"], method, params)
         hear = HEAR.get(method)
@@ -169,9 +169,10 @@ class Talk(backends.Talk):
     def _turn_completed(self, params: dict) -> list[dict]:
         if not self._own(params):
             return []
-        turn, last = params["turn"], self._last
+        told, last = params.get("turn"), self._last
+        turn = told if isinstance(told, dict) else {}
         self._turn, self._last = None, ""
-        end = {**_end(_why(turn), last), "turn": turn["id"], "about": codex_items.about(turn.get("error") or {})}
+        end = {**_end(_why(turn), last), "turn": turn.get("id"), "about": codex_items.about(turn.get("error"))}
         if self._starting:  # words of ours are on their way: they begin another one, or that is heard then
             self._over = end
             return []
@@ -212,16 +213,16 @@ class Talk(backends.Talk):
 
     def _tokens(self, params: dict) -> list[dict]:
         self._tries = 0
-        return [self._used.hear(params["threadId"], params["tokenUsage"])]
+        usage = self._used.hear(params["threadId"], params["tokenUsage"])
+        return [usage, {"kind": "turn", "n": self._used.calls}]
 
     # asks
 
     def _asked(self, number: object, method: str, params: dict) -> list[dict]:
         asks = codex_items.ASKS.get(method)
-        ask = asks(params, self._items) if asks else None
-        if ask is None:
-            return [_send(_line(id=number, error={"code": -32601, "message": f"no {method} here"}))]
-        return [{"kind": "ask", "request": json.dumps(number), **ask}]
+        found = asks(params, self._items) if asks else None
+        ask = {"kind": "ask", "request": json.dumps(number), **(found or {})}
+        return [ask] if events.sound(ask) else _turned_down({"id": number, "method": method})
 
     def _resolved(self, params: dict) -> list[dict]:
         """An ask is over: we answered it, or it has been taken back."""
@@ -256,7 +257,7 @@ class Talk(backends.Talk):
         interrupt = self._call("turn/interrupt", {**thread, "turnId": self._turn}, _nothing)
         return interrupt + self._call("thread/backgroundTerminals/clean", thread, _nothing)
 
-    def _limits(self, params: dict) -> list[dict]:
+    def _used_up(self, params: dict) -> list[dict]:
         """A window of the plan's limits that is used up: when the last of them is over."""
         windows = [params["rateLimits"].get(name) or {} for name in ("primary", "secondary")]
         ends = [window.get("resetsAt") for window in windows if window.get("usedPercent", 0) >= 100]
@@ -278,7 +279,7 @@ HEAR = {
     "error": Talk._error,
     "thread/tokenUsage/updated": Talk._tokens,
     "serverRequest/resolved": Talk._resolved,
-    "account/rateLimits/updated": Talk._limits,
+    "account/rateLimits/updated": Talk._used_up,
 }
 """The notifications that say something, of some seventy."""
 
@@ -291,15 +292,27 @@ def _nothing(result: dict, error: dict | None) -> list[dict]:
     return []
 
 
+def _turned_down(message: dict) -> list[dict]:
+    """An answer to a request that we do not take, or not in this shape: its sender waits for one."""
+    if "id" not in message or "method" not in message:
+        return []
+    return [_send(_line(id=message["id"], error={"code": -32601, "message": f"no {message['method']} here"}))]
+
+
+def _failure(message: dict) -> dict | None:
+    error = message.get("error")
+    return error if isinstance(error, dict) or error is None else {"message": str(error)}
+
+
 def _why(turn: dict) -> str | None:
     """What was wrong with a turn that is over."""
     if turn.get("status") == "failed" or turn.get("error"):
-        return codex_items.trouble(turn.get("error") or {})
+        return codex_items.trouble(turn.get("error"))
     return "interrupted" if turn.get("status") == "interrupted" else None
 
 
 def _words(error: dict) -> str:
-    return str(error.get("message") or "error")
+    return str(error.get("message") or "").strip() or "error"
 
 
 def _line(**message) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 ASYNC = "async:"
@@ -37,20 +38,19 @@ def changed(item: dict) -> list[str]:
     return [change["path"] for change in item["changes"]] if item.get("status") == "completed" else []
 
 
-def trouble(error: dict) -> str:
+def trouble(error: object) -> str:
     """An error in a line. Codex passes a body of JSON on as it came."""
-    text = str(error.get("message") or "error")
-    try:
-        text = str(json.loads(text)["error"]["message"])
-    except (ValueError, TypeError, KeyError, RecursionError):
-        pass
-    more = error.get("additionalDetails")
+    told = error if isinstance(error, dict) else {"message": error}
+    text = str(told.get("message") or "").strip() or "error"
+    with contextlib.suppress(ValueError, TypeError, LookupError, RecursionError):
+        text = str(json.loads(text)["error"]["message"]).strip() or text
+    more = told.get("additionalDetails")
     return f"{text}: {more}" if isinstance(more, str) and more else text
 
 
-def about(error: dict) -> dict:
+def about(error: object) -> dict:
     """What codexErrorInfo says of an error: a word, or a word with the status of the model's API."""
-    info = error.get("codexErrorInfo")
+    info = error.get("codexErrorInfo") if isinstance(error, dict) else None
     if isinstance(info, dict):
         inner = next(iter(info.values()), None)
         return {"status": inner.get("httpStatusCode") if isinstance(inner, dict) else None}
@@ -91,7 +91,7 @@ def _form(params: dict, items: dict) -> dict | None:
 
 def _questions(params: dict, items: dict) -> dict:
     asked = [_question(q["question"], [o["label"] for o in q.get("options") or []]) for q in params["questions"]]
-    ids = [q["id"] for q in params["questions"]]
+    ids = [str(q["id"]) for q in params["questions"]]
     return {"tool": "Question", "input": {"ids": ids}, "edits": False, "questions": asked, "then": "answers"}
 
 
@@ -146,10 +146,12 @@ class Used:
     def __init__(self) -> None:
         self.before: dict[str, dict] = {}
         self.totals: dict[str, dict] = {}
+        self.calls = 0
 
     def hear(self, thread: str, usage: dict) -> dict:
         total, last = usage["total"], usage["last"]
         self.before.setdefault(thread, {name: total[name] - last[name] for name in FIGURES.values()})
+        self.calls += total != self.totals.get(thread)  # it may tell of the same call twice
         self.totals[thread] = total
         used = {key: sum(self._since(thread, name) for thread in self.totals) for key, name in FIGURES.items()}
         return {"kind": "usage", **used, "cost_usd": None}

@@ -1,0 +1,118 @@
+"""What a talk may say of its CLI's output, checked: whatever a CLI prints, its supervisor hears known kinds and types.
+
+session {"id","model"} · activity {"text","files"} · retrying {"text","attempt"} ·
+usage {"tokens","input","output","cost_usd"} (totals of this run, cached input included; None where the CLI does not
+tell) · turn {"n"} (its model is called for the n-th time in this run) ·
+ask {"request","tool","input","edits","questions":[{"kind","text","options"}]} · withdrawn {"request"} ·
+background {"running"} · send {"text"} (to be written to the CLI now) ·
+turn_end {"error","text", and for an error "about": {"status","code","resets"}, what of these the CLI tells} ·
+limit {"resets"} (a limit has been reached that ends then; seconds since 1970)
+"""
+
+from __future__ import annotations
+
+LARGEST = 1 << 40
+"""More tokens, dollars or attempts than this nobody counted."""
+
+LATEST = 1e11
+"""Seconds since 1970: no limit ends after the year 5138."""
+
+
+def heard(talk, line: bytes) -> list[dict]:
+    """The events of a line of output, without those that are not sound. A fault of reading it is printed, no more."""
+    try:
+        return [_plain(event) for event in talk.read(line) if sound(event)]
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        return []
+
+
+def sound(event: dict) -> bool:
+    """Whether an event has all the fields of its kind, and in them what belongs there."""
+    shape = SHAPES.get(event["kind"])
+    return shape is not None and all(key in event and check(event[key]) for key, check in shape.items())
+
+
+def _plain(event: dict) -> dict:
+    """A turn is over whatever is said about its error."""
+    about = event.get("about")
+    told = about if isinstance(about, dict) else {}
+    known = {key: told[key] for key, check in ABOUT.items() if key in told and check(told[key])}
+    return event if about is None else {**event, "about": known}
+
+
+def _text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _words(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _id(value: object) -> bool:
+    """A session's name: it may become an argument of the next start, and must not be an option there."""
+    return _text(value) and 0 < len(value) <= 200 and value.isascii() and value.isprintable() and value[0] != "-"
+
+
+def _texts(value: object) -> bool:
+    return isinstance(value, list) and all(map(_text, value))
+
+
+def _flag(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _count(value: object) -> bool:
+    return value is None or (type(value) is int and 0 <= value < LARGEST)
+
+
+def _number(value: object) -> bool:
+    return value is not None and _count(value)
+
+
+def _money(value: object) -> bool:
+    return value is None or (type(value) in (int, float) and 0 <= value < LARGEST)
+
+
+def _time(value: object) -> bool:
+    return type(value) in (int, float) and 0 <= value < LATEST
+
+
+def _table(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _questions(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(map(_question, value))
+
+
+def _question(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and value.get("kind") in ("question", "permission")
+        and _words(value.get("text"))
+        and _texts(value.get("options"))
+    )
+
+
+def _trouble(value: object) -> bool:
+    return value is None or _words(value)
+
+
+SHAPES = {
+    "session": {"id": _id, "model": _text},
+    "activity": {"text": _words, "files": _texts},
+    "retrying": {"text": _words, "attempt": _count},
+    "usage": {"tokens": _count, "input": _count, "output": _count, "cost_usd": _money},
+    "turn": {"n": _number},
+    "ask": {"request": _text, "tool": _text, "input": _table, "edits": _flag, "questions": _questions},
+    "withdrawn": {"request": _text},
+    "background": {"running": _number},
+    "send": {"text": _text},
+    "limit": {"resets": _time},
+    "turn_end": {"error": _trouble, "text": _text},
+}
+
+ABOUT = {"status": _count, "code": _text, "resets": _time}
