@@ -6,7 +6,7 @@ import sys
 import tempfile
 import time
 
-from tests.torture import delivery, kill
+from tests.torture import delivery, kill, soak
 
 
 def matrix(options: argparse.Namespace) -> int:
@@ -18,7 +18,11 @@ def events(options: argparse.Namespace) -> int:
     return len(delivery.run(options.seed, options.events, options.minutes * 60)["faults"])
 
 
-TORTURES = {"delivery": (events, 30), "kill": (matrix, 240)}
+def long_while(options: argparse.Namespace) -> int:
+    return len(soak.run(options.seed, options.tasks, 40, options.minutes)["faults"])
+
+
+TORTURES = {"soak": (long_while, 20), "delivery": (events, 30), "kill": (matrix, 240)}
 """What there is, each with the minutes that it takes at most when nobody says otherwise."""
 
 
@@ -29,6 +33,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, help="stop each after so many minutes")
     parser.add_argument("--rounds", type=int, default=20, help="kill: how often each point, each way (20)")
     parser.add_argument("--events", type=int, default=1000, help="delivery: how many (1000)")
+    parser.add_argument("--tasks", type=int, default=300, help="soak: how many, forty at once (300)")
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
     sys.stdout.reconfigure(line_buffering=True)
