@@ -52,7 +52,8 @@ class Asks:
     def _granted(self, event: dict) -> str | None:
         """A permission that the person gave to exactly this call while it could not be passed on: used once."""
         for question, answer in self.granted:
-            same = question.get("tool") == event["tool"] and question.get("input") == event["input"]
+            given = self.ledger.hide.value(event["input"])  # as its question has it
+            same = question.get("tool") == event["tool"] and question.get("input") == given
             if same and question["kind"] == "permission" and questions.allowed(answer["text"])[0]:
                 self.granted.remove((question, answer))
                 return self.talk.reply(event, [""])
@@ -93,6 +94,7 @@ class Asks:
                 self._add({**asked, "ref": ref}, now)
 
     def _add(self, asked: dict, now: float) -> int:
+        asked = self.ledger.hide.value(asked)
         self._replace(asked, now)
         question = questions.add(self.folder, {**asked, "asked": now, "run": self.run})
         self.ledger.log(f"asks: {question['text']}")

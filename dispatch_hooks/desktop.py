@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from dispatch_hooks import config, digest, inbox, tasks
+from dispatch_hooks import config, digest, files, inbox, tasks
 
 WORDS = ("{title}", "{text}")
 
@@ -49,7 +49,7 @@ def start(argv: list[str]) -> None:
     from dispatch_hooks import paths, processes
 
     log = paths.log_file()
-    os.makedirs(os.path.dirname(log), mode=0o700, exist_ok=True)
+    files.make_folder(os.path.dirname(log))
 
     def act() -> None:
         try:

@@ -50,7 +50,9 @@ def _keep(report: str, path: str) -> str:
     import os
 
     try:
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        from dispatch_hooks import files
+
+        files.make_folder(os.path.dirname(path))
         with open(path, "a", encoding="utf-8") as f:
             f.write(report)
     except OSError:

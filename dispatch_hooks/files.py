@@ -31,20 +31,32 @@ def write(path: str, data: bytes | str, mode: int = 0o600) -> None:
     try:
         _write_new(temporary, data, mode)
     except FileNotFoundError:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
+        make_folder(folder)
         _write_new(temporary, data, mode)
     _settle(temporary, lambda: os.rename(temporary, path))
+
+
+def make_folder(path: str) -> None:
+    """Makes a folder and what is missing above it, all of it ours alone: makedirs would leave those above to umask."""
+    try:
+        os.mkdir(path, 0o700)
+    except FileNotFoundError:
+        make_folder(os.path.dirname(path))
+        make_folder(path)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise
 
 
 def create(path: str, data: bytes | str, mode: int = 0o600) -> bool:
     """Writes path if nobody has yet. True for exactly one caller, whoever else tries at the same time."""
     folder, name = os.path.split(path)
-    os.makedirs(folder, mode=0o700, exist_ok=True)
+    make_folder(folder)
     temporary = os.path.join(folder, _temporary(name))
     try:
         _write_new(temporary, data, mode)
     except FileNotFoundError:  # an empty folder that was cleared away this moment
-        os.makedirs(folder, mode=0o700, exist_ok=True)
+        make_folder(folder)
         _write_new(temporary, data, mode)
     try:
         os.link(temporary, path)
@@ -135,14 +147,14 @@ def move(source: str, target: str) -> bool:
         os.rename(source, target)
     except FileNotFoundError:
         if not os.path.isdir(os.path.dirname(target)) and os.path.lexists(source):
-            os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
+            make_folder(os.path.dirname(target))
             return move(source, target)
         return False
     return True
 
 
 def touch(path: str) -> None:
-    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    make_folder(os.path.dirname(path))
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
 
 
@@ -183,7 +195,7 @@ def sweep(top: str, before: float) -> None:
 
 def own_folder(path: str) -> str:
     """Makes a folder that is ours alone (0700), or raises PermissionError when somebody else was there first."""
-    os.makedirs(path, mode=0o700, exist_ok=True)
+    make_folder(path)
     found = os.lstat(path)
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
         raise PermissionError(errno.EPERM, "belongs to somebody else", path)
@@ -197,7 +209,7 @@ def own_folder(path: str) -> str:
 
 def lock(path: str, wait: float = 0.0) -> int | None:
     """An flock that dies with its holder: its descriptor, or None when it is held (after `wait` seconds)."""
-    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    make_folder(os.path.dirname(path))
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     deadline = time.monotonic() + wait
     while True:

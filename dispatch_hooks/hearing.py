@@ -20,8 +20,8 @@ def activity(run, event: dict, now: float) -> None:
         run.turns += 1
         run.status["turns"] = (run.before.get("turns") or 0) + run.turns
     run.ledger.changed.update(event["files"])
-    run.status["last"] = event["text"].splitlines()[0][:200]
-    run.last_words = event["text"][:4000]
+    run.status["last"] = run.ledger.hide.text(event["text"]).splitlines()[0][:200]
+    run.last_words = run.ledger.hide.text(event["text"])[:4000]
     run.ledger.log(event["text"])
 
 
@@ -39,7 +39,7 @@ def usage(run, event: dict, now: float) -> None:
 
 def retrying(run, event: dict, now: float) -> None:
     run.turn_over, run.retries = False, run.retries + 1
-    run.status["last"] = event["text"].splitlines()[0][:200]
+    run.status["last"] = run.ledger.hide.text(event["text"]).splitlines()[0][:200]
     run.ledger.log(event["text"])
 
 

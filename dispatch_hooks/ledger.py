@@ -10,7 +10,7 @@ import json
 import os
 import time
 
-from dispatch_hooks import files, plan, tasks
+from dispatch_hooks import files, hiding, plan, tasks
 
 EVERY = 1.0
 """Seconds between records of what changes all the time."""
@@ -50,6 +50,7 @@ class Ledger:
         self._journal: int | None = None
         self._said: list[str] = []
         self._notes: list[tuple[float, str]] = []
+        self.hide = hiding.Hider(os.environ)
 
     def items(self) -> list[dict]:
         return plan.read(tasks.read_text(self.task, "plan.md"))
@@ -76,6 +77,8 @@ class Ledger:
             self.save()
 
     def write(self) -> None:
+        """In place, so that the event that is made of it shows no more than the record."""
+        self.status.update(self.hide.value(self.status))
         tasks.set_status(self.folder, self.status)
 
     def end(self, *acts) -> None:
@@ -120,7 +123,7 @@ class Ledger:
             with contextlib.suppress(OSError):
                 if self._journal is None or os.fstat(self._journal).st_size > JOURNAL:
                     self._open_journal()
-                os.write(self._journal, b"\n".join([*lines, b""]))
+                os.write(self._journal, self.hide.data(b"\n".join([*lines, b""])))
 
     def _open_journal(self) -> None:
         path = os.path.join(self.folder, "events.jsonl")
@@ -132,7 +135,7 @@ class Ledger:
 
     def log(self, text: str) -> None:
         """A line of worker.log in the task's folder: what a person reads with tail -f."""
-        line = "".join(c if c.isprintable() else " " for c in text[:2000].replace("\n", " ⏎ "))
+        line = "".join(c if c.isprintable() else " " for c in self.hide.text(text)[:2000].replace("\n", " ⏎ "))
         self._said.append(f"{time.strftime('%H:%M:%S')} {line}\n")
 
     def _write_log(self) -> None:

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 
-from dispatch_hooks import paths, worker
+from dispatch_hooks import files, paths, worker
 
 LIMIT = 30.0
 """Seconds that a CLI may take; the slowest that was measured needs 4."""
@@ -89,7 +89,7 @@ def ask(wanted: dict[str, str], env: dict, settings: dict, limit: float = LIMIT)
     mark = f"models.{os.getpid()}.{time.monotonic_ns()}"
     clean = _environment(env, settings, mark)
     place = os.path.join(paths.dirs().runtime, "models")
-    os.makedirs(place, mode=0o700, exist_ok=True)
+    files.make_folder(place)
     heard: queue.Queue = queue.Queue()
     for backend, program in wanted.items():
         asking = (backend, program, clean, place, limit, heard)

@@ -15,7 +15,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import time
 
 from dispatch_hooks import files, paths, processes
 
@@ -123,7 +125,7 @@ def create(task: dict) -> str:
         return final
     up, name = os.path.split(final)
     staged = os.path.join(up, f".{name}.{os.getpid()}")
-    os.makedirs(staged, mode=0o700, exist_ok=True)
+    files.make_folder(staged)
     files.write_json(os.path.join(staged, "task.json"), task)
     files.write_json(os.path.join(project_folder(task["project"]), "project.json"), {"path": task["project"]})
     with contextlib.suppress(OSError):  # somebody else created the same one between
@@ -261,7 +263,32 @@ def open_project_folder(task: dict, make: bool = False) -> int:
 
 
 def lay_out(task: dict, plan: str) -> None:
-    """Makes the task's folder in the project: its plan, its question channel, and a .gitignore above all of it."""
+    """Makes the task's folder in the project: its plan, its question channel, and a .gitignore above all of it.
+
+    What lies in its place already came with the project: it is put aside, or a planted link would have the worker
+    write elsewhere, and a planted answer would be one. Whoever makes the folder holds a lock: one that stood still
+    meanwhile must not put a worker's own away.
+    """
+    own = folder(task["project"], task["id"])
+    lock = files.lock(os.path.join(runtime(own), "laying"), wait=5.0)
+    if lock is None:
+        raise OSError(errno.EBUSY, "is being made by somebody who does not go on", place(task))
+    try:
+        if not os.path.lexists(os.path.join(own, "laid")):
+            _put_aside(task)
+            files.touch(os.path.join(own, "laid"))
+        _lay_out(task, plan)
+    finally:
+        os.close(lock)
+
+
+def _put_aside(task: dict) -> None:
+    up = files.folder(task["project"], ".dispatch", "tasks", make=True)
+    with files.opened(up), contextlib.suppress(FileNotFoundError):
+        os.rename(task["id"], f".{task['id']}.found-{time.time_ns()}", src_dir_fd=up, dst_dir_fd=up)
+
+
+def _lay_out(task: dict, plan: str) -> None:
     top = files.folder(task["project"], ".dispatch", make=True)
     inner = open_project_folder(task, make=True)
     try:

@@ -28,7 +28,7 @@ PATIENCE = 600.0
 
 def turn(folder: str, task: dict, status: dict, lock: int) -> list[int]:
     """The slots to run with. Where it may not run yet this never returns: the process waits, and begins anew."""
-    os.makedirs(tasks.runtime(folder), mode=0o700, exist_ok=True)  # a logout takes it away
+    files.make_folder(tasks.runtime(folder))  # a logout takes it away
     bell = files.bell(tasks.bell_file(folder))  # before the look: what happens after it rings
     try:
         why = hold(folder, task)
@@ -75,7 +75,7 @@ def rest(folder: str, status: dict, said: dict | None, lock: int) -> None:
     until, notes = status.get("until") or 0, said["notes"] if said else []
     if status["state"] != "waiting" or until <= time.time() or any("retry" in note for note in notes):
         return
-    os.makedirs(tasks.runtime(folder), mode=0o700, exist_ok=True)
+    files.make_folder(tasks.runtime(folder))
     bell = files.bell(tasks.bell_file(folder))
     with contextlib.suppress(OSError):
         tasks.set_status(folder, {**status, "supervisor": processes.identity(os.getpid())})

@@ -17,7 +17,7 @@ FLOORS = [
     {"config", "models", "schemas", "settings", "statusbar", "jsontext", "faults", "own"},
     {"tasks", "plan", "questions", "inbox", "hosts", "transcript", "ids", "flags"},
     {"backends", "launchers"},
-    {"request", "grammar", "control", "digest", "briefing", "worker", "outcome", "inputs", "ledger",
+    {"request", "grammar", "control", "digest", "briefing", "worker", "outcome", "inputs", "hiding", "ledger",
      "channel", "asks", "check", "conversation", "hearing", "ending", "dispatch", "edits",
      "queue", "after", "limits", "forecast", "desktop",
      "gate", "install", "authority", "plugin", "asking", "worktrees",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import stat
 
 import typer
 
-from dispatch_hooks import tasks
+from dispatch_hooks import files, tasks
 from dispatch_hooks.commands import find, task_ids
 
 
@@ -21,36 +22,62 @@ def logs(
     Example: dispatch-hooks logs -f security-audit
     """
     folder = find(task)
-    record = tasks.read(folder)
-    path = os.path.join(record["project"], tasks.place(record), "worker.log")
-    path = os.path.join(folder, "events.jsonl") if raw else path
-    end = _print_last(path, lines)
+    at = _print(folder, raw, 0, lines)
     if follow:
-        _follow(folder, path, end)
+        _follow(folder, raw, at)
 
 
-def _print_last(path: str, lines: int) -> int:
-    try:
-        with open(path, "rb") as f:
-            data = f.read()
-    except FileNotFoundError:
+LONGEST = 8 << 20
+"""Bytes of a log's end that are read."""
+
+
+def _print(folder: str, raw: bool, at: int, lines: int | None = None) -> int:
+    """What came since byte `at`, its last lines; where it ends now."""
+    data, end = _since(folder, raw, at)
+    text = data.decode(errors="replace")
+    if not at and not text:
         typer.echo("nothing yet")
-        return 0
-    for line in data.decode(errors="replace").splitlines()[-lines:]:
-        typer.echo(line)
-    return len(data)
+    for line in text.splitlines()[-lines if lines else None :]:
+        typer.echo(_plain(line))
+    return end
 
 
-def _follow(folder: str, path: str, at: int) -> None:
+def _since(folder: str, raw: bool, at: int) -> tuple[bytes, int]:
+    """The log is the worker's to write: it may be a link, a FIFO, or huge."""
+    try:
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY) if raw else tasks.open_project_folder(tasks.read(folder))
+    except OSError:
+        return b"", 0
+    with files.opened(fd):
+        try:
+            name = "events.jsonl" if raw else "worker.log"
+            log = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=fd)
+        except OSError:
+            return b"", 0
+        found = os.fstat(log)
+        if not stat.S_ISREG(found.st_mode):
+            os.close(log)
+            return b"", 0
+        with open(log, "rb") as f:
+            at = f.seek(max(at if found.st_size >= at else 0, found.st_size - LONGEST))  # a new one, the old put aside
+            data = f.read(LONGEST)
+    whole = len(data) if raw else data.rfind(b"\n") + 1
+    return data[:whole], at + whole
+
+
+def _plain(line: str) -> str:
+    """Without what a terminal obeys: a worker wrote it."""
+    return "".join(c if c.isprintable() or c == "\t" else " " for c in line)
+
+
+def _follow(folder: str, raw: bool, at: int) -> None:
     """Until the task's worker has ended and its last line is printed."""
     import watchfiles
 
-    for _ in watchfiles.watch(os.path.dirname(path), debounce=100, rust_timeout=1000, yield_on_timeout=True):
+    record = tasks.read(folder)
+    place = folder if raw else os.path.join(record["project"], tasks.place(record))
+    for _ in watchfiles.watch(place, debounce=100, rust_timeout=1000, yield_on_timeout=True):
         running = tasks.supervised(folder)
-        with open(path, "rb") as f:
-            at = f.seek(at if os.fstat(f.fileno()).st_size >= at else 0)  # a new one: the old was put aside
-            data = f.read()
-        at += len(data)
-        typer.echo(data.decode(errors="replace"), nl=False)
+        at = _print(folder, raw, at) or at
         if not running:
             return

@@ -11,7 +11,7 @@ import os
 import sys
 import time
 
-from dispatch_hooks import paths
+from dispatch_hooks import files, paths
 
 LIMIT = 32 << 20
 """Bytes of an event that are read; a longer one is not ours to judge."""
@@ -74,7 +74,7 @@ def worker(env) -> bool:
 def log(text: str) -> None:
     try:
         path = paths.log_file()
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        files.make_folder(os.path.dirname(path))
         fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         os.write(fd, f"{time.strftime('%Y-%m-%d %H:%M:%S')} {os.path.basename(sys.argv[0])}: {text}\n".encode())
         os.close(fd)

@@ -128,7 +128,8 @@ def sample(world: World) -> dict:
             with open(f"/proc/{pid}/smaps_rollup") as f:
                 mib.append(sum(int(line.split()[1]) for line in f if line.startswith("Pss:")) / 1024)
             files.append(len(os.listdir(f"/proc/{pid}/fd")))
-    return {"supervisors": len(supervisors), "running": running, "mib": median(mib or [0]), "files": median(files or [0])}
+    size = {"mib": median(mib or [0]), "files": median(files or [0])}
+    return {"supervisors": len(supervisors), "running": running, **size}
 
 
 def cpu(world: World) -> tuple[float, float]:
