@@ -30,6 +30,7 @@ from dispatch_hooks.commands import (
     resume,
     retry,
     show,
+    stats,
     status,
     statusline,
     tell,
@@ -65,8 +66,8 @@ def main(
 
 
 for module in (
-    install, uninstall, doctor, status, top, show, logs, report, answer, tell, cancel, retry, pause, resume, release,
-    statusline, completion,
+    install, uninstall, doctor, status, top, show, logs, report, stats, answer, tell, cancel, retry,
+    pause, resume, release, statusline, completion,
     diff, merge, discard, clean,
     dispatch, models, parse, ask, flag, relink, demo,
 ):  # fmt: skip

@@ -65,13 +65,22 @@ def figures(event: dict) -> str:
     parts = [f"{event['ticked']}/{event['items']}"] if event.get("items") else []
     parts += [event["model"]] if event.get("model") else []
     parts += [age(event["seconds"])] if event.get("seconds") is not None else []
-    parts += [f"${event['cost_usd']:.2f}"] if event.get("cost_usd") else _tokens(event)
+    parts += [spent(event)] if spent(event) else []
     return ", ".join(parts)
 
 
-def _tokens(event: dict) -> list[str]:
-    """What was spent where no cost is known."""
-    return [f"{event['tokens'] / 1000:.0f}k tokens"] if (event.get("tokens") or 0) >= 1000 else []
+def spent(told: dict) -> str:
+    """Dollars, else tokens, as far as its CLI tells either."""
+    if told.get("cost_usd"):
+        return f"${told['cost_usd']:.2f}"
+    return f"{count(told['tokens'])} tokens" if told.get("tokens") else ""
+
+
+def count(number: int) -> str:
+    """A number of tokens in the figures that matter: 900, 12k, 1.3M."""
+    if number >= 1e6:
+        return f"{number / 1e6:.1f}M"
+    return f"{number / 1e3:.0f}k" if number >= 1e3 else str(number)
 
 
 def for_model(events: list[dict]) -> str:

@@ -448,8 +448,8 @@ class Ended(_News):
     ticked: int | None
     items: int | None
     cost_usd: float | None
-    seconds: int | None
     tokens: int | None = None
+    seconds: int | None
     branch: str = Field(ABSENT, description="The branch of its worktree, where there is something on it.")
     work: str = Field(ABSENT, description="What is on it, in figures; or what is wrong with it.")
     shares: list[str] = Field(ABSENT, description="The tasks that work on the same files and have not ended yet.")
@@ -568,6 +568,39 @@ class ModelsReport(Ours):
 
     models: list[Known]
     lists: dict[str, Lists] = Field(description="Each CLI that can tell its models, by its backend.")
+
+
+class Spent(Ours):
+    """What runs used; None where no CLI told it."""
+
+    runs: int
+    seconds: float
+    cost_usd: float | None
+    tokens: int | None
+
+
+class SpentByModel(Spent):
+    model: str
+    backend: str
+    tasks: int
+
+
+class SpentByTask(Spent):
+    task: str
+    models: list[str]
+
+
+class SpentInAll(Spent):
+    tasks: int
+
+
+class StatsReport(Ours):
+    """`dispatch-hooks stats --json`."""
+
+    since: Time | None
+    models: list[SpentByModel]
+    tasks: list[SpentByTask]
+    total: SpentInAll
 
 
 class Parsed(Ours):

@@ -154,7 +154,7 @@ def totals(rows: list[dict]) -> str:
 def line(r: dict) -> str:
     parts = [f"{r['ticked']}/{r['items']}", r["who"]]
     parts += [digest.age(r["seconds"])] if r["seconds"] is not None else []
-    parts += [f"${r['cost_usd']:.2f}"] if r["cost_usd"] else []
+    parts += [digest.spent(r)] if digest.spent(r) else []
     parts += ["bypass"] if r["permissions"] == "bypass" else []
     return f"{r['id']}: {r['state']} ({', '.join(parts)}){_more(r)}"
 

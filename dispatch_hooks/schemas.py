@@ -29,6 +29,7 @@ MODELS = {
     "parse": models.ParseReport,
     "doctor": models.DoctorReport,
     "models": models.ModelsReport,
+    "stats": models.StatsReport,
     "UserPromptSubmit.input": models.UserPromptSubmitInput,
     "UserPromptSubmit.output": models.UserPromptSubmitOutput,
     "Stop.input": models.StopInput,

@@ -22,7 +22,7 @@ FLOORS = [
      "queue", "after", "limits", "forecast", "desktop",
      "gate", "install", "authority", "plugin", "asking", "worktrees",
      "flagging",
-     "configuring", "usage", "legacy", "resets",
+     "legacy", "resets", "usage",
      "configfile", "resolve", "catalogue", "listing", "failures", "fallback", "remote"},
     {"supervisor", "waiting", "recover", "salvage", "steer", "overview", "doctor",
      "statusline", "completion", "pane"},

@@ -132,7 +132,7 @@ def test_a_wait_for_an_answer_is_within_its_run():
 
 def test_what_each_model_used_is_told_by_run(past):
     rows = {row["model"]: row for row in gather.by_model(a_night(past))}
-    assert {name: (len(row["tasks"]), row["runs"]) for name, row in rows.items()} == {
+    assert {name: (row["tasks"], row["runs"]) for name, row in rows.items()} == {
         "opus": (2, 2), "sonnet": (2, 3), "gpt-5.2": (1, 1),
     }  # fmt: skip
     assert rows["opus"]["cost_usd"] == pytest.approx(1.14)

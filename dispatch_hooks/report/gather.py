@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 
-from dispatch_hooks import overview, plan, questions, tasks, worktrees
+from dispatch_hooks import overview, plan, questions, tasks, usage, worktrees
 from dispatch_hooks.errors import FatalError
 from dispatch_hooks.report import spans
 from dispatch_hooks.worktrees import showing
@@ -40,7 +40,7 @@ def entry(folder: str, now: float | None = None) -> dict | None:
         "diff": cut(_diff(folder)),
         "runs": runs,
         "ran": sum(run.seconds for run in runs),
-        "spent": _spent(task, status),
+        "spent": usage.runs(task, status, now),
         "branch_is": (status.get("worktree") or {}).get("state", ""),
         "tokens_in": status.get("tokens_in"),
         "tokens_out": status.get("tokens_out"),
@@ -54,20 +54,6 @@ def _exchange(folder: str, question: dict) -> dict:
     meant = questions.meant(question, answer["text"]) if answer and not withdrawn else ""
     by = BY.get(answer.get("by", ""), "")
     return {**question, "answered": answer.get("at"), "withdrawn": withdrawn, "answer": meant, "by": by}
-
-
-def _spent(task: dict, status: dict) -> list[dict]:
-    """What each run used, by model: [{"model","seconds","cost_usd","tokens"}]."""
-    model = (status.get("changed") or {}).get("model", task["model"]) or status.get("backend") or task["backend"]
-    last = {**status, "model": model}
-    runs = [*(status.get("earlier") or []), *([last] if status.get("started") else [])]
-    found, before = [], {"cost_usd": 0.0, "tokens": 0}
-    for run in runs:
-        used = {key: None if run.get(key) is None else max(0, run[key] - before[key]) for key in before}
-        before = {key: before[key] if run.get(key) is None else run[key] for key in before}
-        seconds = (run.get("ended") or time.time()) - run["started"]
-        found.append({"model": run["model"] or run["backend"], "seconds": seconds, **used})
-    return found
 
 
 def _diff(folder: str) -> str:
@@ -105,15 +91,4 @@ def _counted(states: list[str]) -> list[tuple[str, int]]:
 
 def by_model(entries: list[dict]) -> list[dict]:
     """What each model was used for, the dearest first."""
-    found: dict[str, dict] = {}
-    for each in entries:
-        for run in each["spent"]:
-            empty = {"model": run["model"], "tasks": set(), "runs": 0, "seconds": 0.0, "cost_usd": None, "tokens": None}
-            row = found.setdefault(run["model"], empty)
-            row["tasks"].add(each["id"])
-            row["runs"] += 1
-            row["seconds"] += run["seconds"]
-            for key in ("cost_usd", "tokens"):
-                if run[key] is not None:
-                    row[key] = (row[key] or 0) + run[key]
-    return sorted(found.values(), key=lambda row: (-(row["cost_usd"] or 0), -row["seconds"]))
+    return usage.by_model([(each["id"], run) for each in entries for run in each["spent"]])

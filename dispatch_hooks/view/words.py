@@ -38,13 +38,11 @@ def took(r: dict) -> str:
 
 def cost(r: dict) -> str:
     """Dollars, else tokens, as far as its CLI tells either."""
-    if r["cost_usd"]:
-        return f"${r['cost_usd']:.2f}"
-    return tokens(r["tokens"]) if r["tokens"] else ""
+    return digest.spent({"cost_usd": r["cost_usd"]}) or (tokens(r["tokens"]) if r["tokens"] else "")
 
 
 def tokens(count: int) -> str:
-    return f"{count / 1e6:.1f}M tok" if count >= 1e6 else f"{count / 1e3:.0f}k tok" if count >= 1e3 else f"{count} tok"
+    return f"{digest.count(count)} tok"
 
 
 def now(r: dict) -> str:
