@@ -57,6 +57,9 @@ KINDS = {
 STATUS = {400: "", 401: "login", 402: "quota", 403: "login", 404: "model", 429: "rate", 529: "down"}
 """What a status of the model's API means, where the words say nothing."""
 
+SILENT = ("its model did not answer", "it said nothing for")
+"""How our own words begin (dispatch_hooks.limits) for a CLI that tries for ever, or has stopped talking."""
+
 LOGIN = {
     "claude": "type: claude auth login",
     "codex": "type: codex login",
@@ -88,6 +91,7 @@ def read(task: dict, text: str, now: float, about: dict | None = None) -> dict |
     about = about or {}
     whole = f"{about.get('code') or ''} {text}".strip()
     kind = next((kind for kind, said in KINDS.items() if said.search(whole)), "") or _by_status(about.get("status"))
+    kind = kind or ("down" if text.startswith(SILENT) else "")
     if not kind:
         return None
     at = (about.get("resets") or resets.read(text, now)) if kind in ("quota", "rate") else None
@@ -99,7 +103,10 @@ def _by_status(status: int | None) -> str:
 
 
 def _line(kind: str, task: dict, text: str, at: float | None, now: float) -> str:
-    return f"{_WORDS[kind](task, at, now)} ({_short(text)})" if kind != "missing" else missing(task["backend"], text)
+    if kind == "missing":
+        return missing(task["backend"], text)
+    line = _WORDS[kind](task, at, now)
+    return text if text.startswith(line.partition(";")[0]) else f"{line} ({_short(text)})"
 
 
 def _short(text: str) -> str:

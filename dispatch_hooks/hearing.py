@@ -16,6 +16,7 @@ def session(run, event: dict, now: float) -> None:
 
 def activity(run, event: dict, now: float) -> None:
     run.turn_over, run.retries = False, 0
+    run.trouble.pop("status", None)
     if not run.turns_told:
         run.turns += 1
         run.status["turns"] = (run.before.get("turns") or 0) + run.turns
@@ -39,6 +40,7 @@ def usage(run, event: dict, now: float) -> None:
 
 def retrying(run, event: dict, now: float) -> None:
     run.turn_over, run.retries = False, run.retries + 1
+    run.trouble["status"] = event["status"] if isinstance(event.get("status"), int) else None
     run.status["last"] = run.ledger.hide.text(event["text"]).splitlines()[0][:200]
     run.ledger.log(event["text"])
 

@@ -118,6 +118,24 @@ def test_a_time_is_told_as_a_person_reads_it():
         ("copilot", "Error: Authentication failed (Request ID: x)", "login"),
         ("copilot", "You have exceeded your premium request allowance. 402", "quota"),
         ("x", "cannot start x: no such program on PATH", "missing"),
+        # as the real ones said it to a scripted model server, over their protocols
+        ("claude", "Invalid API key · Fix external API key", "login"),
+        ("claude", "API Error: Request rejected (429) · You exceeded your current quota, please check", "quota"),
+        ("claude", "API Error: 400 The requested model 'no-such-model' does not exist.", "model"),
+        ("claude", "API Error: 402 Insufficient credits", "quota"),
+        ("codex", "unexpected status 402 Payment Required: Insufficient credits, url: http://h/v1", "quota"),
+        ("gemini", '{"error":{"code":401,"message":"invalid x-api-key","status":"UNAUTHENTICATED"}}', "login"),
+        ("gemini", '{"error":{"code":402,"message":"Insufficient credits","status":"INTERNAL"}}', "quota"),
+        ("gemini", "Gemini API key is missing or not configured.", "login"),
+        ("opencode", "Internal error: The requested model 'no-such-model' does not exist.", "model"),
+        ("opencode", "Invalid params: model not found: scripted/fake-model", "model"),
+        ("opencode", "Internal error: Insufficient credits", "quota"),
+        ("qwen", "Internal error: 404 model: no-such-model", "model"),
+        ("qwen", "Authentication required: Authentication failed: Missing API key for openai auth.", "login"),
+        ("copilot", "Error: Authentication failed with provider at http://h/v1 (HTTP 401).", "login"),
+        ("copilot", "Error: Model 'fake-model' not found on provider at http://h/v1 (HTTP 404).", "model"),
+        ("copilot", "Error: 402 Insufficient credits", "quota"),
+        ("copilot", "Authentication required", "login"),
     ],
 )  # fmt: skip
 def test_what_a_cli_says_is_recognised(backend, text, kind):
@@ -145,6 +163,15 @@ def test_nothing_is_concluded_from_other_words(text):
 def test_what_it_tells_beside_the_words_counts_too(about, kind):
     found = failures.read({"backend": "codex", "model": "m"}, "it did not work", NOW, about)
     assert (found or {}).get("kind") == kind
+
+
+def test_a_cli_that_tries_for_ever_is_told_by_what_it_tries_against():
+    task = {"backend": "claude", "model": "opus"}
+    words = "its model did not answer, 5 times in a row"
+    assert failures.read(task, words, NOW, {"status": 429})["kind"] == "rate"
+    assert failures.read(task, words, NOW, {"status": 401})["kind"] == "login"
+    assert failures.read(task, words, NOW, {"status": None})["kind"] == "down"
+    assert failures.read(task, "it said nothing for 30m, and was stopped", NOW)["kind"] == "down"
 
 
 def test_the_line_says_what_to_do():

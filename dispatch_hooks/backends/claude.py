@@ -133,7 +133,8 @@ def _system(message: dict) -> list[dict]:
     if message["subtype"] == "api_retry":
         status = message.get("error_status") or "no answer"
         attempt = message.get("attempt")
-        return [{"kind": "retrying", "text": f"retrying ({status}, attempt {attempt})", "attempt": attempt}]
+        told = {"attempt": attempt, "status": message.get("error_status")}
+        return [{"kind": "retrying", "text": f"retrying ({status}, attempt {attempt})", **told}]
     return []
 
 

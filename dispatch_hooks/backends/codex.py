@@ -209,7 +209,7 @@ class Talk(backends.Talk):
             return []
         self._tries += 1
         text = f"retrying ({codex_items.trouble(params['error'])})"
-        return [{"kind": "retrying", "text": text, "attempt": self._tries}]
+        return [{"kind": "retrying", "text": text, "attempt": self._tries, **codex_items.about(params["error"])}]
 
     def _tokens(self, params: dict) -> list[dict]:
         self._tries = 0

@@ -1,6 +1,7 @@
 """What a talk may say of its CLI's output, checked: whatever a CLI prints, its supervisor hears known kinds and types.
 
-session {"id","model"} · activity {"text","files"} · retrying {"text","attempt"} ·
+session {"id","model"} · activity {"text","files"} · retrying {"text","attempt", "status" of the
+model's API where it is told} ·
 usage {"tokens","input","output","cost_usd"} (totals of this run, cached input included; None where the CLI does not
 tell) · turn {"n"} (its model is called for the n-th time in this run) ·
 ask {"request","tool","input","edits","questions":[{"kind","text","options"}]} · withdrawn {"request"} ·
