@@ -27,7 +27,9 @@ PLAIN = {
     "replays": True,
     # sessions cannot be loaded in the clock minute in which they were made or last loaded
     "minute": False,
-    # how tokens are told: "prompt" or "process" totals in a prompt's result, "call" by call in updates, "quota"
+    # asks the person questions of its own, over the protocol
+    "questions": False,
+    # how tokens are told, see `tokens`
     "usage": "",
     # a last message that begins so is an error, though the turn ends well
     "error_text": (),
@@ -55,7 +57,6 @@ KNOWN = {
             }
         },
         "steers": True,
-        "usage": "call",
         "writes_itself": True,
     },
     "gemini": {
@@ -71,6 +72,7 @@ KNOWN = {
         "model_argv": ["-m", "{model}"],
         "env": {"QWEN_CODE_NO_RELAUNCH": "true"},
         "no_ends_turn": False,
+        "questions": True,
         "usage": "chunk",
         "ask_wait": 100,
     },

@@ -19,7 +19,7 @@ ALLOW, ASK = "allow", "ask"
 EDITING = ("edit", "delete", "move")
 LOOKING = ("read", "search", "think")
 
-GUARDED = {".git", ".claude", ".codex", ".gemini", ".opencode", ".qwen", ".copilot", ".cursor", ".vscode"}
+GUARDED = {".git", ".dispatch", ".claude", ".codex", ".gemini", ".opencode", ".qwen", ".copilot", ".cursor", ".vscode"}
 
 WORD = r"""(?: [\w./:=,@%+-] | '[^']*' | "(?: [^"\\`$] | \\[\s\S] | \$(?![({\['"]) )*" )+"""
 """A word of a shell command in which nothing is run: plain, or in quotes without a substitution."""
