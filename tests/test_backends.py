@@ -1,12 +1,15 @@
 """What every backend keeps to, whatever CLI it speaks to; and the figures of a run, whatever way a CLI counts."""
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from dispatch_hooks import backends, conversation, hearing
-from dispatch_hooks.backends import events
+from dispatch_hooks import backends, config, conversation, hearing
+from dispatch_hooks.backends import events, table
+from tests.harness import claude as host
+from tests.harness import workers
 
 TASK = {
     "id": "fix-it", "model": "", "permissions": "ask", "read_only": False, "alias": "", "alias_prompt": "",
@@ -142,3 +145,18 @@ def test_claude_tells_a_cost_of_the_session_and_tokens_of_a_turn():
     talk.read(json.dumps(line).encode())
     (usage, _) = talk.read(json.dumps({**line, "total_cost_usd": 1.0}).encode())
     assert usage == {"kind": "usage", "tokens": 24, "input": 20, "output": 4, "cost_usd": 0.5}
+
+
+# the table in README
+
+
+def test_readme_shows_what_the_code_says_of_each_backend():
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    assert table.BEGIN in readme
+    assert readme == table.put(readme), "type: python -m dispatch_hooks.backends.table"
+    assert [row.split(" | ")[0][2:] for row in table.text().splitlines()[2:-2]] == [table.NAMES[n] for n in config.CLI]
+
+
+def test_the_versions_in_the_table_are_those_that_the_tests_run():
+    run = {name: cli.version for name, cli in workers.CLIS.items()} | {"claude": host.VERSION}
+    assert run == table.TESTED

@@ -30,7 +30,7 @@ OWN = re.compile(rf"dispatch-hooks\ (?: ask | flag ) (?: \ + {WORD} )+ \ *", re.
 def decide(call: dict, task: dict, folder: str, cwd: str) -> str:
     """ALLOW or ASK. call: {"kind", "paths", "command"}; folder: the task's, in the project."""
     level = "ask" if task["read_only"] else task["permissions"]
-    kind, paths = call["kind"], call["paths"]
+    kind, paths = call["kind"], [os.path.realpath(os.path.join(cwd, path)) for path in call["paths"]]
     if level == "bypass" or (kind == "execute" and own(call["command"])):
         return ALLOW
     if kind in EDITING:
@@ -43,16 +43,13 @@ def decide(call: dict, task: dict, folder: str, cwd: str) -> str:
 def _may_edit(path: str, task: dict, folder: str, cwd: str) -> bool:
     if _inside(path, folder):
         return True
-    return not task["read_only"] and _inside(path, cwd) and not GUARDED & set(_real(path, cwd).split(os.sep))
+    below = os.path.relpath(path, os.path.realpath(cwd)).split(os.sep)
+    return not task["read_only"] and _inside(path, cwd) and not GUARDED & set(below)
 
 
 def _inside(path: str, folder: str) -> bool:
-    """Whether the path, relative ones taken from the folder, is in it; no link leads out."""
-    return (_real(path, folder) + os.sep).startswith(os.path.realpath(folder) + os.sep)
-
-
-def _real(path: str, folder: str) -> str:
-    return os.path.realpath(os.path.join(folder, path))
+    """Whether a path without links is in the folder."""
+    return path.startswith(os.path.join(os.path.realpath(folder), ""))
 
 
 def own(command: str) -> bool:
