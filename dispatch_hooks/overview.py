@@ -121,7 +121,8 @@ class Board:
 
     def _folders(self) -> list[str]:
         places = projects() if self.project is None else [self.project]
-        return [tasks.folder(place, task) for place in places for task in tasks.ids(place)]
+        tops = [os.path.dirname(tasks.folder(place, "x")) for place in places]
+        return [os.path.join(top, task) for top in tops for task in files.names(top)]
 
     def _look(self, folder: str) -> tuple[tuple, dict | None]:
         seen = tuple(map(_changed, (f"{folder}/status.json", f"{folder}/questions", f"{folder}/answers")))

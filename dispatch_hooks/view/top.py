@@ -7,14 +7,17 @@ and what is done goes through steer, as in the chat.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
+from collections.abc import Iterator
 
 from rich.text import Text
 from textual import on, work
 from textual.app import App, ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.css.query import NoMatches
 from textual.widgets import Footer, Input, OptionList, RichLog, Static, TabbedContent, TabPane
 from textual.widgets.option_list import Option
 
@@ -96,6 +99,7 @@ class Top(App):
         self.tails: dict[str, detail.Tail] = {}
         self.shown: dict[str, object] = {}
         self.follow, self.diffed = True, ()
+        self.asked = self.looking = False
 
     # the screen
 
@@ -141,13 +145,19 @@ class Top(App):
     def put_right(self) -> None:
         recover.recover(self.env)
 
-    @work(exclusive=True, group="look")
+    @work
     async def look(self) -> None:
-        """Reads what has changed, and shows it. The latest look wins."""
-        rows = await asyncio.to_thread(self.board.rows)
-        self.rows = rows
-        self.show_list()
-        await self.show_task()
+        """Reads what has changed, and shows it; once more, if it was asked for meanwhile."""
+        self.asked = True
+        while self.asked and not self.looking:
+            self.asked, self.looking = False, True
+            try:
+                self.rows = await asyncio.to_thread(self.board.rows)
+                with self.while_shown():
+                    self.show_list()
+                await self.show_task()
+            finally:
+                self.looking = False
 
     def show_list(self) -> None:
         everywhere = self.board.project is None
@@ -184,7 +194,20 @@ class Top(App):
         """The row of the selected task."""
         return next((r for r in self.rows if _key(r) == self.selected), None)
 
+    @contextlib.contextmanager
+    def while_shown(self) -> Iterator[None]:
+        """Lets a look end quietly whose screen was taken down meanwhile: the person has quit."""
+        try:
+            yield
+        except NoMatches:
+            if self.query("#main"):
+                raise
+
     async def show_task(self) -> None:
+        with self.while_shown():
+            await self._show_task()
+
+    async def _show_task(self) -> None:
         r = self.task
         if r is None:
             self._show_nothing()
