@@ -8,12 +8,14 @@ import fcntl
 import json
 import os
 import pty
+import re
 import signal
 import sys
 import termios
 
 import pytest
 
+from dispatch_hooks import processes
 from tests.conftest import needed
 from tests.harness import workers
 from tests.harness.claude import Sandbox
@@ -117,6 +119,11 @@ def asks(question: str, *options: str):
     return tool("request_user_input", questions=[{"id": "it", "header": "It", "question": question, "options": told}])
 
 
+def shell_of(request) -> int:
+    """The number of the shell that goes on beside the model, which has to look after it."""
+    return int(re.search(r"session ID (\d+)", request.tool_results[-1])[1])
+
+
 def patch(path: str, words: str):
     return tool("apply_patch", input=f"*** Begin Patch\n*** Add File: {path}\n+{words}\n*** End Patch")
 
@@ -128,7 +135,8 @@ def test_it_asks_is_answered_and_steered_and_spoken_to_again(codex, server):
         escalated(codex, f"echo painted > {outside}"),
         patch("../no.txt", "not wanted"),
         asks("Which colour?", "red", "blue"),
-        codex.cli.shell("dispatch-hooks ask 'Which door?' --option left --option right"),
+        tool("exec_command", cmd="dispatch-hooks ask 'Which door?' --option left --option right", yield_time_ms=250),
+        lambda request: tool("write_stdin", session_id=shell_of(request), yield_time_ms=60000),
         patch("in.txt", "a file"),
         codex.ticks("paint-it", "the house is blue"),
         "all done",
@@ -146,7 +154,7 @@ def test_it_asks_is_answered_and_steered_and_spoken_to_again(codex, server):
     assert "keep to the project" in server.requests[-1].all_text
     codex.say("answer", "paint-it", "2")
     codex.question("paint-it", "Which door?")
-    assert '"blue"' in server.requests[-1].tool_results[-1]
+    assert '"blue"' in server.requests[-1].all_text
     codex.say("tell", "paint-it", "mind the windows")
     codex.say("answer", "paint-it", "right")
     told = server.wait_for(lambda r: "The person answers: right" in r.all_text)
@@ -155,6 +163,7 @@ def test_it_asks_is_answered_and_steered_and_spoken_to_again(codex, server):
     assert first["summary"] == "the house is blue"
     assert str(codex.sandbox.project / "in.txt") in first["files"] or "in.txt" in first["files"]
     assert first["tokens"] == first["tokens_in"] + first["tokens_out"] > 0
+    assert first["turns"] == len(server.requests)
     assert first.get("cost_usd") is None
     codex.alone()
 
@@ -196,7 +205,7 @@ def test_an_endpoint_that_is_not_there_and_a_missing_login_end_a_run(codex, serv
     assert "Connection failed" in codex.wait("nobody-there", "failed")["why"]
     settings.write_text("")
     codex.dispatch("paint the house", "no-login")
-    assert codex.wait("no-login", "failed")["why"] == "codex is not logged in: run codex login"
+    assert codex.wait("no-login", "failed")["why"].startswith("codex is not logged in; type: codex login")
     settings.write_text(whole)
     server.rule("paint the house", codex.ticks("no-login", "painted"), "done")
     codex.say("tell", "no-login", "I have logged in")
@@ -229,9 +238,11 @@ def test_what_was_asked_and_not_answered_in_time_is_done_when_it_is(codex, serve
 
 
 def running(codex, name: str) -> int:
-    """Waits until the shell command of a task runs; its worker's pid."""
+    """Waits until the shell command of a task runs; the pid of its worker: codex itself, not npm's launcher."""
     wait_until(lambda: [line for _, line in codex.sandbox.processes() if "sleep 432" in line], PATIENCE)
-    return codex.product.status(name)["worker"]["pid"]
+    pid = codex.product.status(name)["worker"]["pid"]
+    assert "/vendor/" in processes.arguments(pid)[0]
+    return pid
 
 
 def test_whatever_is_killed_nothing_is_left_and_it_goes_on_where_it_was(codex, server):

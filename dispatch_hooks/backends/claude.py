@@ -17,6 +17,9 @@ MODES = {"ask": "acceptEdits", "auto": "acceptEdits", "bypass": "bypassPermissio
 HOUR = "3600000"
 """Milliseconds that a shell command may take: an unanswered `dispatch-hooks ask` must not be moved away."""
 
+TRIES = 10
+"""How often Claude Code tries its model again: for three minutes, then it gives up."""
+
 TELLING = ("command", "file_path", "pattern", "url", "query", "description")
 """The fields of a tool's input that say what a call is about, the best first."""
 
@@ -93,8 +96,14 @@ def start(task: dict, run: dict, config: dict) -> dict:
     argv += ["--allowedTools", own if task["permissions"] != "auto" or task["read_only"] else f"{own},Bash"]
     argv += [f"Edit(/{run['folder']}/**)"] if task["read_only"] else []
     argv += _caps(run.get("left") or {})
-    env = {"BASH_DEFAULT_TIMEOUT_MS": HOUR, "BASH_MAX_TIMEOUT_MS": HOUR, "DISABLE_AUTOUPDATER": "1"}
+    env = {"BASH_DEFAULT_TIMEOUT_MS": HOUR, "BASH_MAX_TIMEOUT_MS": HOUR, "DISABLE_AUTOUPDATER": "1", **_tries(config)}
     return {"argv": argv, "env": env, "stdin": note(run["prompt"])}
+
+
+def _tries(config: dict) -> dict:
+    """Fewer tries than its own ten, where the person wants fewer: then it says itself what was wrong with the last."""
+    most = config.get("max_retries", TRIES + 1) - 1
+    return {"CLAUDE_CODE_MAX_RETRIES": str(most)} if most < TRIES else {}
 
 
 def _caps(left: dict) -> list[str]:

@@ -23,7 +23,7 @@ FEATURES = {
     "unbounded_connection_retries": "false",
 }
 
-LOGIN = "codex is not logged in: run codex login"
+LOGIN = "not logged in"
 
 UNPROTECTED = "codex does not take the limits that it was given: update it, or ask who administers it"
 

@@ -1,0 +1,44 @@
+"""The real Claude Code as a worker, where its model does not answer."""
+
+from tests.harness.modelserver import error, tool, worker
+from tests.harness.waiting import wait_until
+from tests.product import Product
+
+
+def ticks(task: str):
+    folder = f".dispatch/tasks/{task}"
+    return tool("Bash", command=f"sed -i 's/\\[ \\]/[x]/' {folder}/plan.md && echo done > {folder}/output.md")
+
+
+def test_each_error_of_the_api_is_told_in_its_own_words_after_as_many_tries_as_the_person_wants(claude, server):
+    product = Product(claude)
+    product.configure('max_retries = 2\npermissions = "auto"\n')
+    replies = {
+        "no-key": error(401, "authentication_error", "that key is unknown"),
+        "too-much": error(429, "rate_limit_error", "slow down"),
+        "broken": error(500, "api_error", "the server fell over"),
+    }
+    for name, reply in replies.items():
+        server.rule(worker(f"this is {name}"), reply, repeat=True)
+        done = product("dispatch", "-m", "opus", "--id", name, f"this is {name}")
+        assert done.returncode == 0, done.stderr
+    said = {name: product.wait(name, "failed", timeout=120) for name in replies}
+    assert "that key is unknown" in said["no-key"]["why"] or "log in" in said["no-key"]["why"]
+    assert said["too-much"]["failure"] == "rate"
+    assert "the server fell over" in said["broken"]["why"] or said["broken"]["failure"] == "down"
+    for name in replies:
+        assert server.calls(worker(f"this is {name}")) == 2  # the first, and one more
+        assert "retrying (" in (product.folder(name) / "worker.log").read_text()
+    claude.wait_alone()
+
+
+def test_what_it_used_and_how_often_it_called_its_model_is_told(claude, server):
+    product = Product(claude)
+    product.configure('permissions = "auto"\n')
+    server.rule(worker("audit the login"), tool("Bash", command="true"), ticks("audit-login"), "done")
+    assert product("dispatch", "-m", "opus", "--id", "audit-login", "audit the login").returncode == 0
+    status = product.wait("audit-login", "finished", timeout=60)
+    assert (status["turns"], server.calls(worker("audit the login"))) == (3, 3)
+    assert status["tokens"] == status["tokens_in"] + status["tokens_out"] > 0
+    assert status["cost_usd"] > 0
+    wait_until(lambda: not claude.processes())
