@@ -68,7 +68,7 @@ def enter(folder: str, task: dict, settings: dict) -> tuple[list[int] | None, li
         before = _before(mine)
         if paused() or not _turn(before, _backend(mine), settings):
             _issue(mine, folder)
-            return None, _watched(before, mine)
+            return None, _watched(before, mine) or ([] if paused() else [NOBODY])
         slots = [_take(kind) for kind in _kinds(_backend(mine), settings)]
         _forget(folder)
         return slots, []
@@ -183,8 +183,9 @@ def _watched(before: list[str], mine: str) -> list[int]:
 
 
 def _pids(of: list[str]) -> list[int]:
+    """Who holds them; NOBODY for one that is just taken, or just left: then it is looked at again soon."""
     found = [files.first_line(path) for path in of]
-    return [int(text) for text in found if text.isdecimal()]
+    return [int(text) if text.isdecimal() else NOBODY for text in found]
 
 
 # slots

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from dispatch_hooks import dispatch, overview, paths, processes, queue, recover, steer, tasks
+from dispatch_hooks import config, dispatch, overview, paths, processes, queue, recover, resources, steer, tasks
 from dispatch_hooks.errors import FatalError
 from tests.harness.waiting import wait_until
 from tests.product import TICK, alive
+from tests.test_attack import CALLS, _tracers, here, injected, needs_strace
 
 
 def env():
@@ -289,6 +290,18 @@ def test_fifty_tasks_under_a_cap_of_four_with_kills_all_run_exactly_once(lab):
     assert queue.tickets() == []
 
 
+def test_one_that_sees_nobody_to_wait_for_looks_again_soon(lab, monkeypatch):
+    """A killed holder's lock may go after its look for a slot and before its look for holders."""
+    first, second = lines_up(lab, 2)
+    steer.cancel(second, env())
+    lab.wait(second, "cancelled")
+    steer.cancel(first, env())
+    lab.wait(first, "cancelled")
+    monkeypatch.setattr(queue, "_turn", lambda *_: False)
+    assert queue.enter(second, tasks.read(second), config.load()) == (None, [queue.NOBODY])
+    queue.withdraw(second)
+
+
 # pause and resume
 
 
@@ -376,3 +389,52 @@ def test_pause_and_resume_say_what_they_cannot_do(lab):
         steer.resume(folder, "typed", env())
     with pytest.raises(FatalError, match="waits for no other task"):
         steer.release(folder)
+
+
+# killed at every step of the way
+
+
+KILLS = [f"{CALLS}:signal=KILL:when={n}" for n in range(1, 17)]
+KILLS += [f"execve:signal=KILL:when={n}" for n in (2, 3, 4)]
+
+
+def put_right(folder, seconds=30):
+    """What watchers and commands do all day, until the task is over."""
+
+    def over():
+        recover.recover(env(), now=time.time() + 10)
+        return state(folder) in tasks.ENDED and not tasks.supervised(folder)
+
+    wait_until(over, seconds, lambda: f"{folder} {[tasks.status(f) for f in tasks.active()]} {queue.tickets()}")
+
+
+@needs_strace
+@pytest.mark.parametrize("comes_after", [False, True], ids=["its turn", "another task"])
+@pytest.mark.parametrize("inject", KILLS)
+def test_a_supervisor_killed_anywhere_while_it_waits_starts_its_task_once(lab, monkeypatch, inject, comes_after):
+    here(lab)
+    settings("max_parallel = 1\n")
+    lab.script("held", STARTED + GO + TICK)
+    (first,) = lab.dispatch("held")
+    lab.wait(first, "running")
+    untouched = resources.shared
+    injected(lab, monkeypatch, inject)
+    (second,) = lab.dispatch("held", after=[os.path.basename(first)] if comes_after else [])
+    monkeypatch.setattr(resources, "shared", untouched)
+    wait_until(lambda: waits(second) or not (tasks.supervised(second) or _tracers(second)), 30)
+    (third,) = lab.dispatch("held")
+    go(lab, first)
+    lab.wait(first, "finished")
+    (lab.project / "all-go").touch()
+    for folder in (second, third):
+        put_right(folder)
+        lab.wait(folder, "finished", "lost")
+    assert state(third) == "finished"
+    ran = started(lab)
+    assert len(ran) == len(set(ran)), ran
+    assert state(second) == "finished" or os.path.basename(second) in ran or tasks.status(second)["run"] == 1
+    put_right(second)
+    assert (tasks.active(), queue.tickets()) == ([], [])
+    assert [event["kind"] for event in lab.pending()].count(state(second)) >= 1
+    (again,) = lab.dispatch("held")  # no slot is left behind
+    lab.wait(again, "finished")
