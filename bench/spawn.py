@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 from bench import measure
 from bench.measure import Row, alternate, ratio
-from bench.world import World
-from dispatch_hooks import files, tasks
+from bench.world import World, listed
+from dispatch_hooks import files, processes, queue, steer, tasks
 
 ALIKE = 20
 
@@ -33,6 +33,26 @@ def rows(times: int) -> Iterator[str | Row]:
         what = f"a supervisor's proportional memory, {ALIKE} running"
         known = None not in weights
         yield Row(what, statistics.median(weights) if known else None, "MiB", 6.0, note="" if known else "Linux only")
+        weights = waiting(world)
+        what = f"a waiting supervisor's, {ALIKE} beside them"
+        yield Row(what, statistics.median(weights) if known else None, "MiB", 4.0, note="" if known else "Linux only")
+
+
+def waiting(world: World) -> list[float | None]:
+    """What those weigh that are not let start."""
+    queue.pause()
+    before = set(tasks.active())
+    world.say(listed("weigh part", ALIKE, "sleeper"))
+    new = lambda: [folder for folder in tasks.active() if folder not in before]  # noqa: E731
+    pids = lambda: [(tasks.status(folder).get("supervisor") or {}).get("pid", 0) for folder in new()]  # noqa: E731
+    asleep = lambda: [any(w.endswith("wait.py") for w in processes.arguments(pid)) for pid in pids()]  # noqa: E731
+    measure.until(lambda: asleep().count(True) == ALIKE, f"{ALIKE} that wait")
+    found = [proportional(pid) for pid in pids()]
+    for folder in new():
+        steer.cancel(folder, dict(os.environ))
+    measure.until(lambda: not new(), "the end of those that wait")
+    queue.go_on()
+    return found
 
 
 def clocks(world: World) -> int:

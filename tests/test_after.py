@@ -4,7 +4,10 @@ import os
 import shutil
 import signal
 
+import pytest
+
 from dispatch_hooks import digest, dispatch, files, overview, recover, request, steer, tasks
+from dispatch_hooks.errors import FatalError
 from dispatch_hooks.host import delivery
 from tests.harness.waiting import wait_until
 from tests.product import TICK
@@ -211,3 +214,20 @@ def test_a_mistyped_parent_is_refused_with_the_one_that_is_meant(lab):
 def test_what_comes_after_a_refused_one_is_refused_too(lab):
     why = refused(lab, "/dispatch use next\n1. paint the door, cwd: nowhere\n2. buy paint after 1")
     assert why["buy paint"] == "it is to start after paint-door, which was not dispatched"
+
+
+def test_clean_keeps_what_another_task_waits_for(lab, monkeypatch):
+    from dispatch_hooks.commands import clean
+
+    lab.script("first", "exit 3")
+    lab.script("next", TICK)
+    (parent,) = lab.dispatch("first")
+    child = after_it(lab, parent)
+    lab.wait(parent, "failed")
+    assert clean.old(9e9) == []
+    with pytest.raises(FatalError, match="next-2-1 waits for first-1-1"):
+        clean._remove(parent, False)
+    steer.release(child)
+    lab.wait(child, "finished")
+    monkeypatch.setattr(clean.inbox, "pending", lambda chat: [])
+    assert set(clean.old(9e9)) == {parent, child}

@@ -394,7 +394,7 @@ def test_pause_and_resume_say_what_they_cannot_do(lab):
 # killed at every step of the way
 
 
-KILLS = [f"{CALLS}:signal=KILL:when={n}" for n in range(1, 17)]
+KILLS = [f"{CALLS}:signal=KILL:when={n}" for n in range(1, 13)]
 KILLS += [f"execve:signal=KILL:when={n}" for n in (2, 3, 4)]
 
 

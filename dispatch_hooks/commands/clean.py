@@ -8,7 +8,7 @@ import time
 
 import typer
 
-from dispatch_hooks import authority, config, files, inbox, overview, paths, recover, tasks, worktrees
+from dispatch_hooks import after, authority, config, files, inbox, overview, paths, recover, tasks, worktrees
 from dispatch_hooks.commands import find, task_ids
 from dispatch_hooks.errors import FatalError
 
@@ -48,6 +48,7 @@ def _over(folder: str) -> bool:
         and not tasks.supervised(folder)
         and tasks.key(folder) not in undelivered
         and not worktrees.unmerged(tasks.status(folder))
+        and not after.children(folder)
     )
 
 
@@ -55,6 +56,9 @@ def _remove(folder: str, dry_run: bool) -> None:
     task = tasks.read(folder)
     if not (tasks.status(folder)["state"] in tasks.ENDED and not tasks.supervised(folder)):
         raise FatalError(f"{task['id']} is {tasks.status(folder)['state']}; cancel it first")
+    if after.children(folder):
+        names = ", ".join(os.path.basename(child) for child in after.children(folder))
+        raise FatalError(f"{names} waits for {task['id']}; cancel or release it first")
     if worktrees.unmerged(tasks.status(folder)):
         raise FatalError(f"{task['id']} has work that nobody merged; merge or discard it first: diff {task['id']}")
     typer.echo(f"{task['id']}  {task['project']}")
