@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -280,3 +282,21 @@ def test_a_slow_cli_holds_nobody_up_and_its_answer_is_there_the_next_time(world,
     monkeypatch.setattr(catalogue, "PATIENCE", 20)
     wait_until(lambda: "opencode" in catalogue.kept())
     assert len(start(lab, "kimi-k2")["started"]) == 1
+
+
+def test_a_name_that_is_known_loads_nothing_that_only_an_unknown_one_needs(world):
+    configure('[aliases.sec]\nmodel = "gpt-5"\n')
+    root = Path(__file__).parent.parent
+    code = (
+        f"import os, sys; sys.path.insert(0, {str(root)!r})\n"
+        "from dispatch_hooks import config, dispatch, ending, resolve\n"
+        "for name in ('opus', 'sec', 'claude', 'codex', 'gpt-9'):\n"
+        "    assert not resolve.meaning(name, config.load())[1], name\n"
+        "own = {m.rpartition('.')[2] for m in sys.modules}\n"
+        "print(sorted({'catalogue', 'listing', 'failures', 'resets', 'fallback', 'own'} & own))\n"
+        "heavy = {'difflib', 'subprocess', 'threading', 'datetime', 'zoneinfo', 'yaml', 'tomlkit'}\n"
+        "print(sorted(heavy & set(sys.modules)))\n"
+    )
+    config.load()  # compiled once: reading TOML is not what is measured
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines() == ["['own']", "[]"], done.stdout + done.stderr
