@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dispatch_hooks import digest, dispatch, overview, pane, recover, steer, tasks, worktrees
+from dispatch_hooks.backends import rights
 from dispatch_hooks.worktrees import finishing, merging, sharing
 from tests.harness.repositories import (
     branches,
@@ -352,3 +353,17 @@ def test_a_fallback_finds_what_the_one_before_it_had_not_committed(repo):
     folder = dispatched(repo, "first", "echo half done > half; echo 'usage limit reached' >&2; exit 1")
     repo.wait(folder, "finished")
     assert (repo.project / ".dispatch/tasks/first-1-1/found").read_text() == "half done\n"
+
+
+@pytest.mark.parametrize("kind", ["read", "edit", "other"])
+def test_an_agent_that_asks_before_everything_reaches_its_task_folder_from_a_worktree(kind):
+    own, tree = "/p/.dispatch/tasks/x", "/p/.dispatch/worktrees/x"
+    task = {"read_only": False, "permissions": "ask"}
+
+    def decide(*paths):
+        return rights.decide({"kind": kind, "paths": list(paths), "command": ""}, task, own, tree)
+
+    assert decide(f"{own}/plan.md", own) == rights.ALLOW
+    assert [decide(f"{own}/plan.md", "/p/.dispatch/tasks/other"), decide("/p/readme"), decide(f"{own}/../y")] == [
+        rights.ASK, rights.ASK, rights.ASK,
+    ]  # fmt: skip
