@@ -25,6 +25,7 @@ bench: $(MADE)
 
 # Hours; ARGS="kill --minutes 20 --seed 7" runs one of them, shorter.
 torture: $(MADE)
+	@$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[torture]'
 	@$(PY) -m tests.torture $(ARGS)
 
 schemas: $(MADE)

@@ -6,7 +6,7 @@ import sys
 import tempfile
 import time
 
-from tests.torture import delivery, kill, soak
+from tests.torture import delivery, fuzzing, kill, soak
 
 
 def matrix(options: argparse.Namespace) -> int:
@@ -22,7 +22,11 @@ def long_while(options: argparse.Namespace) -> int:
     return len(soak.run(options.seed, options.tasks, 40, options.minutes)["faults"])
 
 
-TORTURES = {"soak": (long_while, 20), "delivery": (events, 30), "kill": (matrix, 240)}
+def fuzz(options: argparse.Namespace) -> int:
+    return fuzzing.run(options.seed, options.minutes)
+
+
+TORTURES = {"fuzz": (fuzz, 60), "soak": (long_while, 20), "delivery": (events, 30), "kill": (matrix, 240)}
 """What there is, each with the minutes that it takes at most when nobody says otherwise."""
 
 
