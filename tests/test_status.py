@@ -80,7 +80,7 @@ def test_what_is_piped_on_has_a_task_a_line_and_nothing_cut(shop):
 def test_json_is_what_its_schema_says(shop):
     shop.fill()
     report = json.loads(run(shop, "--json"))
-    assert schemas.wrong("status", {"tasks": [r for r in report["tasks"] if r["state"] != "waiting"]}) == ""
+    assert schemas.wrong("status", report) == ""
     first = report["tasks"][0]
     assert (first["state"], first["ticked"], first["items"], first["last"]) == ("asks", 2, 5, "Read openapi.yaml")
     assert first["questions"][0]["options"] == ["3.0", "3.1"]

@@ -105,7 +105,7 @@ def test_an_answer_typed_there_reaches_the_worker_and_every_other_top_sees_it(la
     assert questions.answer_of(folder, 1)["by"] == "terminal"
     for terminal in (one, other):
         terminal.wait_for("finished    1/1 asker-1-1")
-        terminal.wait_for("terminal: 2")
+        terminal.wait_for("terminal: blue")
 
 
 def test_the_mouse_chooses_a_task_and_a_tab(shop):
