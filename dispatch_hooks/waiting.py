@@ -22,7 +22,7 @@ LOOK = 5.0
 GONE = 1.0
 """Seconds to the next look when one of them ended in the middle of this one."""
 
-PATIENCE = 600.0
+PATIENCE = 1800.0
 """Seconds between looks unrung: a logout takes bells away."""
 
 
