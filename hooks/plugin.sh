@@ -1,7 +1,8 @@
 # The gate of the Claude Code plugin. hooks.json has sh read this file, with its path in $0 and the event in $1.
 #
 # What the gate needs to know was found by the first chat and is remembered in the plugin's data folder: no event
-# looks for an interpreter, but for the first one, and those after the interpreter has gone.
+# looks for an interpreter, but for the first one, and a chat's start after the interpreter has gone or the plugin is
+# another version's.
 
 hooks=${0%/*}
 words=$CLAUDE_PLUGIN_DATA/words
@@ -20,10 +21,8 @@ find_python() {
 } 2>/dev/null
 
 [ ! -f "$words" ] || . "$words"
-if [ ! -x "${python-}" ]; then
-    case $1 in
-    session-start) find_python "$1" ;;
-    prompt) [ -n "${sought-}" ] || find_python "$1" ;;
-    esac
-fi
+case $1 in
+session-start) [ -x "${python-}" ] && [ "$plugin" = "$hooks" ] || find_python "$1" ;;
+prompt) [ -x "${python-}" ] || [ -n "${sought-}" ] || find_python "$1" ;;
+esac
 [ ! -x "${python-}" ] || . "$hooks/gate.sh"

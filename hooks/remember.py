@@ -13,4 +13,4 @@ sys.path.append(root)
 
 from dispatch_hooks import plugin  # noqa: E402
 
-sys.exit(plugin.main(sys.argv[1]))
+sys.exit(plugin.main(sys.argv[1], os.path.dirname(sys.argv[0])))

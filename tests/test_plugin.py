@@ -123,6 +123,18 @@ def test_an_interpreter_that_has_gone_is_looked_for_again(plugged):
     assert f"python={sys._base_executable}\n" in words.read_text()
 
 
+def test_another_version_in_another_folder_is_remembered_anew(plugged):
+    plugged.run("session-start", START)
+    old, plugged.root = plugged.root, plugged.root.with_name("0.2.0")
+    old.rename(plugged.root)
+    assert plugged.run("prompt", PROMPT % "dispatch nothing").returncode == 0
+    assert plugged.searches() == 1
+    plugged.run("session-start", START)
+    assert plugged.searches() == 2
+    stub = plugged.home / ".local/share/dispatch-hooks/bin/dispatch-hooks"
+    assert str(plugged.root) in stub.read_text() and str(old) not in stub.read_text()
+
+
 def test_without_a_python_the_person_is_told_and_no_prompt_looks_for_one(plugged):
     (plugged.bin / "python3").unlink()
     plugged.program("python3", f"echo old >>{plugged.seen}; exit 1")
@@ -192,6 +204,7 @@ def test_the_libraries_are_fetched_once_beside_the_hooks(plugged, tmp_path):
     env = {"HOME": str(plugged.home)}
     done = subprocess.run([stub, "status"], env=env, capture_output=True, text=True, check=False)
     assert done.stdout == "a library that could be fetched\n", done.stderr
+    assert (kept / "libraries/wanted").read_text() == "typer"
 
 
 def test_without_its_libraries_a_command_says_what_to_do(plugged):
