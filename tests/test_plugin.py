@@ -243,6 +243,14 @@ class Plugin(Product):
         self.claude("marketplace", "add", str(self.source), "--scope", scope)
         self.claude("install", ID, "--scope", scope)
 
+    def publish(self) -> dict:
+        """Commits the source to its own repository; where a marketplace finds it."""
+        git = ["git", "-C", str(self.source)]
+        for args in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "as it is"]):
+            done = self.sandbox.run(*git, *args)
+            assert done.returncode == 0, done.stderr
+        return {"source": "url", "url": self.source.as_uri().replace("%20", " ")}
+
     def remove(self, scope: str = "user") -> None:
         self.claude("uninstall", ID, "--scope", scope)
 
@@ -257,8 +265,7 @@ def test_claude_code_finds_the_plugin_valid(plugin_only):
     assert "Validation passed" in said and "dispatch-hooks:dispatch" in said
 
 
-@pytest.mark.parametrize("scope", ["user", "project"])
-def test_the_whole_loop_with_the_plugin_alone(chat, plugin_only, server, scope):
+def test_the_whole_loop_with_the_plugin_alone(chat, plugin_only, server):
     server.rule(
         worker("write the api docs"),
         ask("Which OpenAPI version?", "3.0", "3.1"),
@@ -266,7 +273,7 @@ def test_the_whole_loop_with_the_plugin_alone(chat, plugin_only, server, scope):
         "done",
     )
     server.rule(host("task-notification"), "A worker has a question for you.", repeat=True)
-    plugin_only.add(scope)
+    plugin_only.add()
     here = chat()
     here.say("/dispatch use opus to write the api docs")
     here.wait_for("Dispatched write-api-docs")
@@ -277,6 +284,34 @@ def test_the_whole_loop_with_the_plugin_alone(chat, plugin_only, server, scope):
     assert plugin_only.wait("write-api-docs", "finished")["summary"] == "told: 3.1"
     here.wait_for("write-api-docs finished")
     assert (plugin_only.kept / "words").exists()
+
+
+def test_a_plugin_from_git_in_one_project_and_its_update(chat, plugin_only, server):
+    """As from a public forge: Claude Code clones it into a folder of its own, another for each version."""
+    server.rule(worker("audit"), hold("never"), repeat=True)
+    market = plugin_only.sandbox.root / "market/.claude-plugin"
+    market.mkdir(parents=True)
+    listed = {**manifest("marketplace.json")["plugins"][0], "source": plugin_only.publish()}
+    (market / "marketplace.json").write_text(json.dumps({**manifest("marketplace.json"), "plugins": [listed]}))
+    plugin_only.claude("marketplace", "add", str(market.parent))
+    plugin_only.claude("install", ID, "--scope", "project")
+    here = chat()
+    here.say("dispatch opus to audit the login")
+    here.wait_for("Dispatched audit-login")
+    assert f"/{dispatch_hooks.__version__}/hooks" in (plugin_only.kept / "words").read_text()
+
+    file = plugin_only.source / ".claude-plugin/plugin.json"
+    file.write_text(file.read_text().replace(dispatch_hooks.__version__, "99.0.0"))
+    plugin_only.publish()
+    plugin_only.claude("update", ID, "--scope", "project")
+    here.exit()
+    here.start()
+    here.say("dispatch opus to audit the sessions")
+    here.wait_for("Dispatched audit-sessions")
+    assert "/99.0.0/hooks" in (plugin_only.kept / "words").read_text()
+    assert {name: task["state"] for name, task in plugin_only.tasks().items()} == dict.fromkeys(
+        ("audit-login", "audit-sessions"), "running"
+    )
 
 
 def test_plugin_and_settings_side_by_side_handle_an_event_once(chat, plugin_only, server):
