@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -51,6 +52,20 @@ def test_links_lead_somewhere(page):
 def test_references_are_what_the_program_says(name):
     made = references.PAGES[name]()
     assert (DOCS / name).read_text(encoding="utf-8") == made, "type: python -m tools.references"
+
+
+def test_every_command_shows_an_example():
+    sections = re.split(r"^## ", references.commands(), flags=re.M)[1:]
+    without = {text.partition("\n")[0] for text in sections if "Example" not in text}
+    assert without <= {"dispatch-hooks", "config"}, without
+
+
+def test_the_recording_is_of_the_whole_loop_and_of_nobodys_machine():
+    text = (DOCS / "loop.svg").read_text(encoding="utf-8")
+    shown = re.sub(r"\s+", " ", " ".join(ElementTree.fromstring(text).itertext()))
+    for words in ("Dispatched 2 tasks", "Which OpenAPI version, 3.0 or 3.1?", "answered write-api-docs: 3.1"):
+        assert words in shown
+    assert "/tmp" not in text and "script" not in text.partition("</style>")[2] and "http" not in text.split(">", 1)[1]
 
 
 def test_every_page_is_in_the_navigation():

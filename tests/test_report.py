@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dispatch_hooks import files, questions, steer, tasks
+from dispatch_hooks import files, flags, questions, steer, tasks
 from dispatch_hooks.report import gather, page, spans
 from tests.conftest import needed
 from tests.harness.chromium import Chromium
@@ -200,6 +200,7 @@ def hostile(past: Past) -> list[dict]:
     past.question(folder, 5, HOSTILE, [HOSTILE], answer=HOSTILE)
     past.question(folder, 6, HOSTILE, kind="permission")
     questions.note(folder, HOSTILE, "typed", T0)
+    flags.add(folder, HOSTILE, T0, 1, "001.flag")
     status = tasks.status(folder)
     tasks.set_status(folder, {**status, "why": HOSTILE, "branch": HOSTILE, "who": HOSTILE})
     return [{**gather.entry(folder, T0 + 100), "diff": f"+{HOSTILE}\n-{HOSTILE}"}]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 
-from dispatch_hooks import overview, plan, questions, tasks, usage, worktrees
+from dispatch_hooks import flags, overview, plan, questions, tasks, usage, worktrees
 from dispatch_hooks.errors import FatalError
 from dispatch_hooks.report import spans
 from dispatch_hooks.worktrees import showing
@@ -34,6 +34,7 @@ def entry(folder: str, now: float | None = None) -> dict | None:
         "check": task["check"],
         "plan": [{**item, "word": MARKS[item["mark"]]} for item in plan.read(tasks.read_text(task, "plan.md"))],
         "asked": asked,
+        "flags": flags.every(folder),
         "notes": [note for note in questions.notes(folder) if not note.get("retry")],
         "output": cut(tasks.read_text(task, "output.md")),
         "files": status.get("files") or [],
