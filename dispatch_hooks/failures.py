@@ -106,7 +106,7 @@ def _line(kind: str, task: dict, text: str, at: float | None, now: float) -> str
     if kind == "missing":
         return missing(task["backend"], text)
     line = _WORDS[kind](task, at, now)
-    return text if text.startswith(line.partition(";")[0]) else f"{line} ({_short(text)})"
+    return text if text.startswith(line.partition(";")[0]) else f'{line} ("{_short(text)}")'
 
 
 def _short(text: str) -> str:
@@ -123,7 +123,7 @@ def missing(backend: str, program: str = "") -> str:
 
 def _login(task: dict, at: float | None, now: float) -> str:
     do = LOGIN.get(task["backend"], f"log in to {task['backend']}")
-    return f"{task['backend']} is not logged in; {do}, then: retry"
+    return f"{task['backend']} is not logged in; {do}, then retry the task"
 
 
 def _limit(what: str):

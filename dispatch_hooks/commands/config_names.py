@@ -88,8 +88,13 @@ def _alias_of(model: str, settings: dict) -> str:
 
 def _known(name: str, settings: dict) -> None:
     """FatalError for a name that means nothing, and that no CLI has."""
-    if resolve.meaning(name, settings, os.environ.get("PATH", os.defpath))[1]:
+    path = os.environ.get("PATH", os.defpath)
+    if not resolve.meaning(name, settings, path)[1]:
+        return
+    try:
         _found(name, settings)
+    except FatalError:
+        raise FatalError(resolve.meaning(name, settings, path)[1]) from None
 
 
 def set_default(name: str = typer.Argument(help="A model, alias or backend.")) -> None:

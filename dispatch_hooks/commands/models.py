@@ -86,11 +86,11 @@ def _print(rows: list[dict], lists: dict[str, dict]) -> None:
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for name in ("name", "backend", "model", ""):
+    for name in ("name", "backend", "", "its CLI's name"):
         table.add_column(name, no_wrap=True, overflow="ellipsis")
     for row in rows:
         model = row["model"] if row["model"] != row["name"] else ""
-        table.add_row(*(Text(word) for word in (row["name"], row["backend"], model, _remark(row))))
+        table.add_row(*(Text(word) for word in (row["name"], row["backend"], _remark(row), model)))
     Console(highlight=False).print(table)
     for backend, told in lists.items():
         typer.echo(_source(backend, told))

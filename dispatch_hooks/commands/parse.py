@@ -27,7 +27,10 @@ def parse(
 
         typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
         return
-    typer.echo(f"{'a request' if found['dispatch'] else 'conversation'}: {found['reason']}")
+    kind = "a request" if found["dispatch"] else "conversation" if found["command"] is None else "answered at once"
+    typer.echo(f"{kind}: {found['reason']}")
+    if change := found.get("change"):
+        typer.echo("  " + " ".join(f"{key}={value}" for key, value in change.items() if value))
     for task in found["tasks"]:
         who = task["alias"] or task["model"] or task["backend"] or "default"
         typer.echo(f"  {task['id']} ({who}): {task['title']}")
