@@ -25,6 +25,9 @@ from dispatch_hooks import (
     steer,
     tasks,
 )
+from dispatch_hooks.doctor import away as away_probe
+from dispatch_hooks.doctor import ground as doctor_ground
+from dispatch_hooks.errors import FatalError
 from tests.harness.waiting import wait_until
 from tests.product import TICK
 
@@ -331,3 +334,38 @@ def move(lab, top: Path, monkeypatch) -> None:
             (top / name).mkdir(parents=True)
     lab.root, lab.project = top, top / "project"
     monkeypatch.setenv(paths.ENV, "\n".join(str(top / name) for name in names))
+
+
+class TestDoctor:
+    def look(self, lab, name: str = "engine", patience: float = 60) -> tuple[dict[str, str], list[str]]:
+        """({check: state}, the findings in words) of a probe."""
+        said: list[str] = []
+        ground = doctor_ground.here(dict(os.environ))._replace(project=str(lab.project), dirs=paths.dirs())
+        found = away_probe.examine(ground, name, said.append, patience)
+        return {f.check: f.state for f in found}, [f.text for f in found]
+
+    def test_a_probe_tells_what_is_there_and_what_is_missing(self, away):
+        away.script("mine", TICK)
+        with open(paths.config_file(), "a", encoding="utf-8") as f:
+            f.write('[backends.absent]\ncommand = ["no-such-agent"]\n')
+        states, words = self.look(away)
+        assert states["launcher"] == states["python there"] == states["project there"] == "ok", words
+        assert any(str(away.root / "mine.sh") in text for text in words)
+        assert "absent is not on PATH there" in words
+        assert not os.listdir(os.path.join(paths.dirs().state, "remote", ".probe"))
+
+    def test_a_far_side_without_our_python_is_told_with_what_to_set(self, engineered):
+        set_key(engineered, "python", "/no/such/python")
+        states, (text,) = self.look(engineered)
+        assert states == {"launcher": "fail"}
+        assert "/no/such/python" in text and "python and map of [launchers.engine]" in text
+
+    def test_a_probe_that_does_not_get_its_turn_is_given_up_and_its_job_ended(self, cluster):
+        set_key(cluster, "options", ["--begin=now+3600"])
+        _, (text,) = self.look(cluster, patience=2)
+        assert "no report after 2 s; the engine says: pending" in text
+        wait_until(lambda: "PENDING" not in cluster.slurm.jobs().values(), 30)
+
+    def test_an_unknown_name_is_an_error_that_names_the_known_ones(self, engineered):
+        with pytest.raises(FatalError, match="there are: engine"):
+            self.look(engineered, "cloud")

@@ -16,12 +16,25 @@ STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 def doctor(
     fix: bool = typer.Option(False, "--fix", help="Do what is safe: modes, compiling, lost tasks, outdated hooks."),
     as_json: bool = typer.Option(False, "--json", help="Print it for a program (schemas/doctor.json)."),
+    launcher: str = typer.Option("", "--launcher", metavar="NAME", help="Send a probe there, and say what is missing."),
 ) -> None:
     """Look at everything, and say what to type where something is wrong. Exit status 1 where something fails.
 
-    Example: dispatch-hooks doctor --fix
+    With --launcher a small job goes through the engine of that launcher and reports: whether our folders and this
+    project are there, which worker CLIs are on PATH and logged in, and whether git knows who commits.
+
+    \b
+    Examples:
+      dispatch-hooks doctor
+      dispatch-hooks doctor --fix
+      dispatch-hooks doctor --launcher cluster
     """
-    findings, done = examination.examine(here()), []
+    if launcher:
+        from dispatch_hooks.doctor import away
+
+        findings, done = away.examine(here(), launcher, lambda words: typer.echo(words, err=True)), []
+    else:
+        findings, done = examination.examine(here()), []
     if fix and any(finding.mend for finding in findings):
         authority.refuse_worker(dict(os.environ), "mend the installation")
         done = examination.mend(findings)
