@@ -8,7 +8,7 @@ import platform
 import sys
 from types import ModuleType
 
-from bench import context, hooks, others, spawn, wake
+from bench import clusters, context, hooks, others, spawn, wake
 from bench import line as drawn
 from bench.measure import Row
 
@@ -16,7 +16,10 @@ UNITS = {"x": "", "ms": " ms", "MiB": " MiB", "tokens": " tok", "calls": ""}
 
 WIDTH = 62
 
-PARTS = {"hooks": hooks, "spawn": spawn, "wake": wake, "context": context, "line": drawn, "others": others}
+PARTS = {
+    **{"hooks": hooks, "spawn": spawn, "wake": wake, "context": context, "line": drawn, "others": others},
+    "clusters": clusters,
+}
 
 
 def main() -> int:

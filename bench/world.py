@@ -102,7 +102,7 @@ class World:
 
     def forget(self) -> None:
         """Away with all tasks, news and host records: the next dispatch finds what the first one found."""
-        for name in ("projects", "batches", "inbox", "active"):
+        for name in ("projects", "batches", "inbox", "active", "remote"):
             files.clear(os.path.join(self.dirs.state, name))
         files.clear(hosts.place(os.getpid()))
         shutil.rmtree(self.project / ".dispatch", ignore_errors=True)

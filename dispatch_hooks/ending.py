@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 
-from dispatch_hooks import after, check, config, inputs, limits, outcome, remote, tasks, worker, worktrees
+from dispatch_hooks import after, check, config, inputs, limits, outcome, tasks, worker, worktrees
+from dispatch_hooks.remote import handover
 from dispatch_hooks.worktrees import sharing
 
 
@@ -32,7 +33,7 @@ def hand_over(folder: str, task: dict, status: dict, now: float) -> None:
     """Has an engine of another machine start the supervisor there. Under the task's lock."""
     settings = config.load()
     try:
-        remote.send(folder, task, status, remote.settings(task, settings))
+        handover.send(folder, task, status, handover.settings(task, settings))
     except OSError as error:
         why = f"{task['launcher']} did not take it: {error.strerror or error}"
         status.update(state="failed", why=why, ended=now, run=status["run"] + 1, supervisor=None)

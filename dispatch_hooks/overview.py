@@ -21,6 +21,7 @@ from dispatch_hooks import (
     tasks,
     worktrees,
 )
+from dispatch_hooks.remote import engine
 from dispatch_hooks.worktrees import sharing
 
 ORDER = (
@@ -80,14 +81,14 @@ def _where(folder: str, task: dict) -> str:
     """Where it runs, if that is not here: "cluster", "cluster n2"."""
     if not remote.elsewhere(task):
         return ""
-    node = remote.last_word(folder)["where"] if tasks.handed(folder) else ""
+    node = engine.last_word(folder)["where"] if tasks.handed(folder) else ""
     return f"{task['launcher']} {node}".rstrip()
 
 
 def _why(folder: str, task: dict, status: dict) -> str:
     """Why it is so; for one that waits its turn, how many are before it at this moment."""
     if status["state"] == "waiting" and tasks.handed(folder):
-        said = remote.last_word(folder)["why"]
+        said = engine.last_word(folder)["why"]
         return f"{status['why']} ({said})" if said else status["why"]
     if status["state"] != "waiting":
         return status.get("why") or ""

@@ -36,6 +36,7 @@ from dispatch_hooks import (
     worker,
     worktrees,
 )
+from dispatch_hooks.remote import engine, handover
 
 
 def recover(env: dict, now: float | None = None) -> list[str]:
@@ -99,11 +100,11 @@ def _of_engine(folder: str, task: dict, env: dict, now: float) -> str:
         return "alive"  # it is being handed over
     settings = config.load()
     if inputs.cancelled(folder):
-        remote.cancel(folder, settings, now)
+        handover.cancel(folder, settings, now)
     elif not remote.job(folder).get("id"):
         launchers.start(folder, env)  # whoever handed it over was killed: the engine is asked whether it has it
         return "started"
-    over = remote.verdict(folder, settings, now) if tasks.handed(folder) else ("cancelled", "")
+    over = engine.verdict(folder, settings, now) if tasks.handed(folder) else ("cancelled", "")
     lock = files.lock(tasks.lock_file(folder)) if over else None
     if lock is None:
         return "alive"

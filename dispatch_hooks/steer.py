@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import time
 
-from dispatch_hooks import after, config, files, inputs, launchers, questions, queue, remote, tasks
+from dispatch_hooks import after, config, files, inputs, launchers, questions, queue, tasks
 from dispatch_hooks.errors import FatalError
+from dispatch_hooks.remote import handover
 
 
 def answer(folder: str, text: str, by: str, env: dict, n: int | None = None) -> dict:
@@ -87,7 +88,7 @@ def cancel(folder: str, env: dict) -> str:
     inputs.cancel(folder)
     files.ring(tasks.bell_file(folder))
     if tasks.handed(folder):
-        remote.cancel(folder, config.load(), time.time())
+        handover.cancel(folder, config.load(), time.time())
     lock = None if tasks.supervised(folder) else files.lock(tasks.lock_file(folder))
     if lock is None:  # its supervisor finds the mark, at its next look or at its last
         return "cancelling"

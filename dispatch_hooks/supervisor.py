@@ -42,6 +42,7 @@ from dispatch_hooks import (
 from dispatch_hooks.backends import events
 from dispatch_hooks.errors import FatalError
 from dispatch_hooks.ledger import Ledger, earlier
+from dispatch_hooks.remote import far
 from dispatch_hooks.worktrees import sharing
 
 GRACE = 5.0
@@ -60,7 +61,7 @@ def main(folder: str, *waited: str) -> int:
     waited: the descriptors that one which has waited for its turn brings along.
     """
     lock = waiting.back(*waited) if waited else None
-    lease = remote.arrive(folder) if remote.is_far() else None
+    lease = far.arrive(folder) if far.is_far() else None
     while True:
         lock = lock or files.lock(tasks.lock_file(folder), wait=1.0)
         if lock is None:
@@ -70,7 +71,7 @@ def main(folder: str, *waited: str) -> int:
         if tasks.handed(folder) and not lease:
             return 0
         if said is None or not (inputs.since(folder, said) or (_waits(folder) and not lease)):
-            return remote.depart(folder, lease) if lease else 0
+            return far.depart(folder, lease) if lease else 0
         lock = None
 
 

@@ -14,8 +14,9 @@ import select
 import sys
 import time
 
-from dispatch_hooks import after, config, digest, files, hosts, inbox, inputs, processes, recover, remote, tasks
+from dispatch_hooks import after, config, digest, files, hosts, inbox, inputs, processes, recover, tasks
 from dispatch_hooks.host import delivery, log_fault, session_end
+from dispatch_hooks.remote import post
 
 WAKE = 77
 """The one exit code that the gate turns into 2, Claude Code's sign to wake; no other way to end has it."""
@@ -74,7 +75,7 @@ class Watcher:
         self.host: dict | None = None
         self.leaving = self.rung = False
         self.fresh = True
-        self.post = remote.Post()
+        self.post = post.Post()
         import signal
 
         signal.signal(signal.SIGTERM, self._leave)
@@ -221,16 +222,16 @@ class Watcher:
     def _block(self, wait: float) -> None:
         """Until something rings, or comes from another machine, or the time is over."""
         until = time.monotonic() + wait
-        while not self._heard(min(wait, remote.POLL if self.post.expected() else wait)):
-            if self.post.expected() and self._arrived():
+        while not self._heard(min(wait, post.POLL if self.post.expected() else wait)):
+            if self._arrived():
                 return
             if time.monotonic() >= until:
                 return
 
     def _arrived(self) -> bool:
         """Whether a far supervisor has posted anything; the engines are asked now and then, too."""
-        if self.post.due():
-            recover.recover(self.env)
+        if self.post.expected():
+            self.post.round(lambda: recover.recover(self.env))
         moved = self.post.moved()
         if moved:
             hosts.mark(self.pid)

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import sys
 import tempfile
 from pathlib import Path
 
@@ -74,11 +75,14 @@ def sshd():
 @pytest.fixture
 def engine(tmp_path) -> dict:
     """The table of a command launcher whose engine is a script."""
-    import sys
+    return write_engine(tmp_path)
 
-    top = tmp_path / "engine"
+
+def write_engine(folder: Path) -> dict:
+    """Writes the script into a folder; the launcher's table that uses it."""
+    top = folder / "engine"
     top.mkdir()
-    program = tmp_path / "engine.py"
+    program = folder / "engine.py"
     program.write_text(ENGINE.format(python=sys.executable, top=str(top)))
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     word = str(program)

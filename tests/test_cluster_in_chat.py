@@ -75,5 +75,5 @@ def start_now(slurm, product, task: str) -> None:
     """As soon as the first start is over; Slurm by itself would wait two minutes."""
     known = job(product, task)
     wait_until(lambda: slurm.jobs().get(known["id"]) == "PENDING", 60)
-    wait_until(lambda: not processes.marked(remote.JOB, known["name"]), 60)
+    wait_until(lambda: not processes.marked(remote.JOB, known["name"]) and slurm.nodes_are() == ["idle"], 60)
     slurm("scontrol", "update", f"JobId={known['id']}", "StartTime=now")

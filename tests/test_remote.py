@@ -28,6 +28,7 @@ from dispatch_hooks import (
 from dispatch_hooks.doctor import away as away_probe
 from dispatch_hooks.doctor import ground as doctor_ground
 from dispatch_hooks.errors import FatalError
+from dispatch_hooks.remote import engine
 from tests.harness.waiting import wait_until
 from tests.product import TICK
 
@@ -94,7 +95,7 @@ def settled(lab, folder: str, *states: str, timeout: float = 90) -> dict:
 
 def _log(folder: str) -> str:
     path = Path(folder) / "supervisor.log"
-    known = f"{tasks.status(folder)} {remote.job(folder)} {remote.last_word(folder)} {os.listdir(folder)}\n"
+    known = f"{tasks.status(folder)} {remote.job(folder)} {engine.last_word(folder)} {os.listdir(folder)}\n"
     return known + (path.read_text(errors="replace") if path.exists() else "(no log)")
 
 
@@ -112,7 +113,7 @@ class TestEveryEngine:
     def test_a_task_runs_there_asks_is_answered_and_finishes(self, away):
         away.script("painter", ASK + TICK)
         folder = send(away, "painter")
-        wait_until(lambda: questions.waiting(folder), 30, lambda: _log(folder))
+        wait_until(lambda: questions.waiting(folder), 90, lambda: _log(folder))
         assert tasks.handed(folder)
         assert overview.row(folder)["where"].startswith("engine")
         steer.answer(folder, "blue", "typed", dict(os.environ))
@@ -125,17 +126,17 @@ class TestEveryEngine:
     def test_it_is_cancelled_while_it_runs(self, away):
         away.script("slow", "touch begun; exec sleep 600")
         folder = send(away, "slow")
-        wait_until(lambda: tasks.status(folder)["state"] == "running", 30, lambda: _log(folder))
+        wait_until(lambda: tasks.status(folder)["state"] == "running", 90, lambda: _log(folder))
         assert steer.cancel(folder, dict(os.environ)) == "cancelling"
         settled(away, folder, "cancelled")
         assert tasks.active() == [] and away.pending() == []
 
     def test_a_job_that_is_killed_is_told_with_the_engines_words(self, away, monkeypatch):
-        monkeypatch.setattr(remote, "SETTLE", 0.5)
-        monkeypatch.setattr(remote, "FRESH", 0.2)
+        monkeypatch.setattr(engine, "SETTLE", 0.5)
+        monkeypatch.setattr(engine, "FRESH", 0.2)
         away.script("slow", "exec sleep 600")
         folder = send(away, "slow")
-        wait_until(lambda: tasks.status(folder)["state"] == "running", 30, lambda: _log(folder))
+        wait_until(lambda: tasks.status(folder)["state"] == "running", 90, lambda: _log(folder))
         kill(folder)
         status = settled(away, folder, "failed")
         assert status["why"]
@@ -159,8 +160,8 @@ RUN_TWICE = """echo begun >> "$folder/begun"
 @pytest.fixture
 def quick(monkeypatch):
     """An engine's word is asked for at every look, and believed soon."""
-    monkeypatch.setattr(remote, "SETTLE", 0.5)
-    monkeypatch.setattr(remote, "FRESH", 0.2)
+    monkeypatch.setattr(engine, "SETTLE", 0.5)
+    monkeypatch.setattr(engine, "FRESH", 0.2)
 
 
 def running(folder: str) -> dict:
@@ -172,6 +173,7 @@ def start_now(lab, folder: str) -> None:
     """A requeued job waits two minutes before Slurm starts it again, unless somebody says otherwise."""
     job = remote.job(folder)["id"]
     wait_until(lambda: lab.slurm.jobs().get(job) == "PENDING" and not supervisors(folder), 90)
+    wait_until(lambda: not set(lab.slurm.nodes_are()) - {"idle", "down", "down*"}, 90)  # the first start is over
     assert lab.slurm("scontrol", "update", f"JobId={job}", "StartTime=now").returncode == 0
 
 
@@ -209,9 +211,13 @@ class TestSlurm:
         set_key(cluster, "options", ["--nodelist=n1", "--begin=now+3600"])
         folder = send(cluster, "good")
         wait_until(lambda: remote.job(folder).get("id"), 60, lambda: _log(folder))
-        recover.recover(dict(os.environ))
-        row = overview.row(folder)
-        assert row["state"] == "waiting" and "BeginTime" in row["why"], row
+
+        def reason() -> bool:
+            recover.recover(dict(os.environ))
+            return "BeginTime" in overview.row(folder)["why"]
+
+        wait_until(reason, 60, lambda: str(overview.row(folder)))
+        assert overview.row(folder)["state"] == "waiting"
         assert steer.cancel(folder, dict(os.environ)) == "cancelled"
         assert tasks.status(folder)["run"] == 0 and not tasks.handed(folder)
         wait_until(lambda: cluster.slurm.jobs()[remote.job(folder)["id"]] == "CANCELLED", 30)
@@ -241,7 +247,7 @@ class TestSlurm:
         cluster.script("twice", RUN_TWICE + TICK)
         folder = send(cluster, "twice")
         running(folder)
-        node = wait_until(lambda: remote.word(folder, config.load(), time.time())["where"], 30)
+        node = wait_until(lambda: engine.word(folder, config.load(), time.time())["where"], 30)
         cluster.slurm.kill(node)
         try:
             start_now(cluster, folder)
@@ -280,7 +286,7 @@ class TestLease:
         remote.take_back(folder)
 
     def test_a_job_that_its_engine_forgot_is_lost_when_nobody_renews(self, engineered, quick, monkeypatch):
-        monkeypatch.setattr(remote, "SILENT", 3.0)
+        monkeypatch.setattr(engine, "SILENT", 3.0)
         engineered.script("slow", "exec sleep 600")
         folder = send(engineered, "slow")
         running(folder)

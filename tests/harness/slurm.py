@@ -123,7 +123,7 @@ class Slurm:
         self.start_controller()
         for node in self.nodes:
             self.start_node(node)
-        wait_until(lambda: self("sinfo", "-h", "-o", "%T").stdout.split() == ["idle"], 60, self.logs)
+        wait_until(lambda: self.nodes_are() == ["idle"], 60, self.logs)
         return self
 
     def start_controller(self) -> None:
@@ -153,6 +153,9 @@ class Slurm:
         """The state of every job that the controller remembers, by id."""
         rows = self("squeue", "-h", "-t", "all", "-o", "%i %T").stdout.split("\n")
         return dict(row.split() for row in rows if row)
+
+    def nodes_are(self) -> list[str]:
+        return self("sinfo", "-h", "-o", "%T").stdout.split()
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> None:
         one = self.running.pop(name)

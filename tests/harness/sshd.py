@@ -25,7 +25,7 @@ KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
 PermitUserEnvironment no
 AllowUsers {user}
-SetEnv {environment}
+SetEnv A_FAR_SIDE=yes {environment}
 """
 
 

@@ -1,0 +1,40 @@
+"""Tasks whose supervisor runs on another machine, under an engine (a launcher other than local).
+
+    <state>/remote/<project>~<id>     a marker: an engine has the task; a line with its chat, a line with its launcher
+    <state>/remote/.engines/<name>    what an engine said last, and when: {"at","jobs": {job: VERDICT},"fault"}
+    <state>/remote/.run/<job>/…       the runtime folder of a far supervisor
+    <task folder>/job.json            {"launcher","name","id","run"}; its id is "" until the engine has taken it
+    <task folder>/lease               renewed by the far supervisor: {"who","beat"}
+
+Nothing here leans on flock, pids, FIFOs or clocks across machines. The engine's word decides; a lease tells of a
+supervisor that the engine believes in and nobody hears; a far supervisor whose lease is somebody else's gives up.
+"""
+
+from __future__ import annotations
+
+import os
+
+from dispatch_hooks import files, paths, tasks
+
+JOB = "DISPATCH_HOOKS_JOB"
+"""On the far side: the name of the job."""
+
+
+def elsewhere(task: dict) -> bool:
+    """Whether the task is one for an engine."""
+    return task.get("launcher", "local") != "local"
+
+
+def job(folder: str) -> dict:
+    return files.read_json(os.path.join(folder, "job.json")) or {}
+
+
+def run_folder(name: str) -> str:
+    return os.path.join(paths.dirs().state, "remote", ".run", name)
+
+
+def take_back(folder: str) -> None:
+    """The engine has it no more."""
+    files.clear(run_folder(job(folder).get("name") or "none"))
+    files.remove(os.path.join(folder, "lease"))
+    files.remove(tasks.handed_file(folder))

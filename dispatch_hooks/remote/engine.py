@@ -1,0 +1,101 @@
+"""What an engine says of the jobs that it was handed, and what follows from it."""
+
+from __future__ import annotations
+
+import os
+
+from dispatch_hooks import files, launchers, paths, remote, tasks
+
+FRESH = 5.0
+"""Seconds for which an engine's word is not asked for again."""
+
+SETTLE = 5.0
+"""Seconds between an engine's "ended" and our believing that no record of the end will come: shared folders lag."""
+
+SILENT = 120.0
+"""Seconds without a renewal after which a job that its engine does not know any more is lost."""
+
+
+def word(folder: str, config: dict, now: float) -> dict:
+    """What the engine says of a task's job: VERDICT of launchers.Launcher.look, with "state" "unknown" for a job that
+    it does not know, and "silent" when it does not answer (why: its words).
+    """
+    known = remote.job(folder)
+    said = _said(known.get("launcher", ""), config, now)
+    if said.get("fault"):
+        return {"state": "silent", "why": said["fault"], "where": ""}
+    return said["jobs"].get(known.get("id") or "") or {"state": "unknown", "why": "", "where": ""}
+
+
+def last_word(folder: str) -> dict:
+    """As word(), from what is on record: for looking only."""
+    known = remote.job(folder)
+    said = _kept(known.get("launcher", ""))
+    return said["jobs"].get(known.get("id") or "") or {"state": "unknown", "why": said.get("fault", ""), "where": ""}
+
+
+def _engine(name: str) -> str:
+    return os.path.join(paths.dirs().state, "remote", ".engines", name)
+
+
+_read: dict[str, tuple[int, dict]] = {}
+
+
+def _kept(name: str) -> dict:
+    """What is on record of an engine; read once, as long as it does not change, whatever number of tasks ask."""
+    stamp = files.changed(_engine(name))
+    if _read.get(name, (0, {}))[0] != stamp or not stamp:
+        _read[name] = stamp, files.read_json(_engine(name)) or {"at": 0, "jobs": {}}
+    return _read[name][1]
+
+
+def _said(name: str, config: dict, now: float) -> dict:
+    """What an engine said of all its jobs, asked again when that is older than FRESH; one asks at a time."""
+    kept = _kept(name)
+    if 0 <= now - kept["at"] < FRESH:
+        return kept
+    lock = files.lock(os.path.join(paths.dirs().runtime, f"engine-{name}.lock"))
+    if lock is None:
+        return kept
+    try:
+        said = _ask(name, config, now, kept)
+        files.write_json(_engine(name), said)
+    finally:
+        os.close(lock)
+    return said
+
+
+def _ask(name: str, config: dict, now: float, kept: dict) -> dict:
+    table = config["launchers"].get(name)
+    if table is None:
+        return {"at": now, "jobs": kept["jobs"], "fault": f"the launcher {name} is no longer in the configuration"}
+    known = [remote.job(folder) for folder in tasks.handed_over()]
+    wanted = [one["id"] for one in known if one.get("launcher") == name and one["id"]]
+    try:
+        jobs = launchers.get(table["kind"]).look({"launcher": name, **table}, wanted) if wanted else {}
+    except OSError as error:
+        return {"at": now, "jobs": kept["jobs"], "fault": f"{name} does not answer: {error.strerror or error}"}
+    for one, verdict in jobs.items():
+        was = kept["jobs"].get(one) or {}
+        verdict["since"] = was.get("since", now) if was.get("state") == verdict["state"] else now
+    return {"at": now, "jobs": jobs}
+
+
+def verdict(folder: str, config: dict, now: float) -> tuple[str, str] | None:
+    """(state, why) of a job that is over and left no record of its end; None while it may still be alive."""
+    said = word(folder, config, now)
+    if said["state"] == "ended" and now - said["since"] >= SETTLE:
+        return "failed", said["why"]
+    if said["state"] == "unknown" and age(folder) > SILENT:
+        return "lost", f"{remote.job(folder)['launcher']} does not know its job any more"
+    return None
+
+
+def age(folder: str) -> float:
+    """Seconds since a far supervisor renewed its lease (or its job was recorded), by the file server's clock alone."""
+    probe = os.path.join(folder, f".now.{os.getpid()}")
+    files.touch(probe)
+    now = os.stat(probe).st_mtime
+    files.remove(probe)
+    marks = [os.path.join(folder, name) for name in ("lease", "job.json")]
+    return now - max((os.stat(mark).st_mtime for mark in marks if os.path.exists(mark)), default=now)

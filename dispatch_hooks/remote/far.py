@@ -1,0 +1,71 @@
+"""The far side: a supervisor that an engine runs, and its proof of life."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from dispatch_hooks import files, paths, processes, remote, tasks
+
+RENEW = 10.0
+"""Seconds between renewals of a lease."""
+
+INTERRUPTED = 75
+"""The exit status of a far supervisor that its engine ended (sysexits.h: a temporary failure)."""
+
+
+def is_far() -> bool:
+    """Whether this process is a supervisor that an engine runs."""
+    return remote.JOB in os.environ
+
+
+def arrive(folder: str) -> Lease:
+    """The lease of a far supervisor, taken; and a runtime folder that no earlier start of the same job has."""
+    dirs = paths.dirs()
+    own = os.path.join(dirs.runtime, f"{processes.machine()}.{os.getpid()}")
+    os.environ[paths.ENV] = paths.join(dirs._replace(runtime=own))
+    files.own_folder(own)
+    lease = Lease(folder)
+    lease.take()
+    return lease
+
+
+def depart(folder: str, lease: Lease) -> int:
+    """The last act of a far supervisor: the engine has the task no more, unless it is to start it again."""
+    if tasks.status(folder)["state"] in tasks.RUNNING:
+        return INTERRUPTED
+    if lease.holds():
+        remote.take_back(folder)
+    return 0
+
+
+class Lease:
+    """Proof of life of a far supervisor; whoever took it last is the one that counts."""
+
+    def __init__(self, folder: str) -> None:
+        self.path = os.path.join(folder, "lease")
+        self.who = processes.identity(os.getpid())
+        self.beat, self.at = 0, time.monotonic()
+
+    def interrupted(self, status: dict) -> bool:
+        """Whether an earlier start of this job was ended by its engine (preempted, requeued): its run goes on."""
+        who = status.get("supervisor") or {}
+        return status["state"] in tasks.RUNNING and who != self.who
+
+    def take(self) -> None:
+        self.beat, self.at = self.beat + 1, time.monotonic()
+        files.write_json(self.path, {"who": self.who, "beat": self.beat})
+
+    def renew(self) -> bool:
+        """Whether it is still ours; renewed when it is time to."""
+        if time.monotonic() - self.at < RENEW:
+            return True
+        if not self.holds():
+            return False
+        self.take()
+        return True
+
+    def holds(self) -> bool:
+        """Whether nobody else has taken it since."""
+        found = files.read_json(self.path)
+        return found is None or found["who"] == self.who

@@ -1,0 +1,85 @@
+"""Handing a task to its engine, and having the engine end what it was handed."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from dispatch_hooks import files, inputs, launchers, paths, remote, resources, tasks
+from dispatch_hooks.remote import engine
+
+PRESS = 30.0
+"""Seconds that a far supervisor has for a cancel before its engine ends the job."""
+
+
+def settings(task: dict, config: dict) -> dict:
+    """The launcher's table of a task. OSError for one that the config no longer has."""
+    name = task["launcher"]
+    if name not in config["launchers"]:
+        raise OSError(2, f"the launcher {name} is no longer in the configuration")
+    return {"launcher": name, **config["launchers"][name]}
+
+
+def send(folder: str, task: dict, status: dict, table: dict) -> str:
+    """Hands a task to its engine, under the task's lock; the engine's name for the job. OSError when it will not.
+
+    The marker and the job's name are written first: after a kill in between, the engine is asked for that name.
+    The status is written before the engine may start anybody who writes it.
+    """
+    tasks.set_status(folder, {**status, "state": "waiting", "why": f"for {table['launcher']}", "supervisor": None})
+    module, run = launchers.get(table["kind"]), status["run"] + 1
+    before = remote.job(folder)
+    if before.get("run") == run and not before.get("id"):
+        found = module.find(table, before["name"])
+    else:
+        found, before = "", {"launcher": table["launcher"], "name": _name(folder, run), "id": "", "run": run}
+        files.write_json(os.path.join(folder, "job.json"), before)
+    files.write(tasks.handed_file(folder), f"{task['chat']}\n{table['launcher']}\n")
+    try:
+        found = found or module.start(table, _spec(folder, before, table))
+    except OSError:
+        files.remove(tasks.handed_file(folder))
+        raise
+    files.write_json(os.path.join(folder, "job.json"), {**before, "id": found})
+    return found
+
+
+def _name(folder: str, run: int) -> str:
+    """What the engine calls the job: readable, unique, and a name that Kubernetes takes (63 of a-z, 0-9 and -)."""
+    return f"dispatch-{os.path.basename(folder)[:40].strip('-')}-{tasks.digest(f'{folder}.{run}')}"
+
+
+def _spec(folder: str, job: dict, table: dict) -> dict:
+    def there(path: str) -> str:
+        return launchers.there(table, path)
+
+    dirs = paths.dirs()
+    far = paths.Dirs(*(there(d) for d in dirs))._replace(runtime=there(remote.run_folder(job["name"])))
+    names = "\n".join(f"{ours}\t{theirs}" for ours, theirs in table.get("map", {}).items())
+    script = os.path.join(there(resources.shared("hooks")), "supervise.py")
+    return {
+        "name": job["name"],
+        "folder": there(folder),
+        "log": there(os.path.join(folder, "supervisor.log")),
+        "environment": {paths.ENV: paths.join(far), remote.JOB: job["name"], **({paths.MAP: names} if names else {})},
+        "argv": [launchers.python(table), "-I", "-S", script, there(folder)],
+    }
+
+
+def cancel(folder: str, config: dict, now: float) -> None:
+    """Ends what no far supervisor will: a job that is pending, or one that was given its time. A fault is for later."""
+    try:
+        waits = engine.word(folder, config, now)["state"] in ("pending", "unknown")
+        if waits or now - inputs.cancelled_at(folder) > PRESS:
+            end(folder, config)
+            remote.take_back(folder)
+    except OSError as error:
+        print(f"cannot end the job of {tasks.key(folder)}: {error.strerror or error}", file=sys.stderr)
+
+
+def end(folder: str, config: dict) -> None:
+    """Has the engine end the job. OSError when it does not answer."""
+    known = remote.job(folder)
+    table = config["launchers"].get(known.get("launcher"))
+    if table and known.get("id"):
+        launchers.get(table["kind"]).end({"launcher": known["launcher"], **table}, known["id"])

@@ -1,0 +1,56 @@
+"""What comes from far supervisors, where no bell rings: inboxes are looked at, and engines are asked."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+from dispatch_hooks import files, inbox, tasks
+
+POLL = 1.0
+"""Seconds between looks at the inboxes that far supervisors write to: no bell rings across machines."""
+
+ROUND = 15.0
+"""Seconds between questions to the engines while a chat waits for their tasks."""
+
+
+SHARE = 20
+"""A round takes at most one part in so many of the time, however many tasks there are."""
+
+BLUR = 2.0
+"""Seconds for which a folder that has just changed is read again: two changes may bear the same time."""
+
+
+class Post:
+    """What a watcher sees of far supervisors; costs nothing while no engine has a task."""
+
+    def __init__(self) -> None:
+        self.chats: set[str] = set()
+        self.stamp, self.read = 0, 0.0
+        self.seen: dict[str, int] = {}
+        self.again = time.monotonic() + ROUND
+
+    def expected(self) -> bool:
+        """Whether engines have tasks."""
+        stamp, now = files.changed(os.path.dirname(tasks.handed_file("x/y"))), time.monotonic()
+        if stamp != self.stamp or now - self.read < BLUR:
+            self.read = now if stamp != self.stamp else self.read
+            self.stamp = stamp
+            self.chats = {tasks.handed_to(folder)[0] for folder in tasks.handed_over()}
+        return bool(self.chats)
+
+    def moved(self) -> bool:
+        """Whether an inbox that a far supervisor may write to has changed, or what engines have."""
+        expected = self.expected()
+        chats = {*self.chats, *self.seen} - {""}
+        now = {chat: files.changed(os.path.join(inbox.folder(chat), "new")) for chat in chats}
+        before, self.seen = self.seen, {**now, "": self.stamp} if expected else {}
+        return any(stamp != before.get(chat, stamp) for chat, stamp in {**now, "": self.stamp}.items())
+
+    def round(self, ask: Callable[[], object]) -> None:
+        """Asks the engines, if it is time to."""
+        begun = time.monotonic()
+        if begun >= self.again:
+            ask()
+            self.again = begun + max(ROUND, SHARE * (time.monotonic() - begun))
