@@ -13,7 +13,6 @@ RUN = {
     "n": 1, "prompt": "do it", "anew": "do it from the start", "session": None, "resume": False,
     "folder": "/p/.dispatch/tasks/x", "own": "/state/x", "cwd": "/p", "spent": {}, "since": None, "git": [],
 }  # fmt: skip
-STARTED = {"thread": {"id": "T"}, "model": "m", "activePermissionProfile": {"id": "dispatch-hooks"}}
 
 
 def read(talk, **message):
@@ -30,9 +29,14 @@ def talk():
     talk = codex.Talk(TASK, RUN, {"backends": {}})
     read(talk, id=1, result={})
     read(talk, id=2, result={"account": None, "requiresOpenaiAuth": False})
-    read(talk, id=3, result=STARTED)
-    read(talk, id=4, result={"turn": {"id": "U1"}})
+    read(talk, id=3, result={"config": {}})
+    read(talk, id=4, result=started(talk))
+    read(talk, id=5, result={"turn": {"id": "U1"}})
     return talk
+
+
+def started(talk):
+    return {"thread": {"id": "T"}, "model": "m", "activePermissionProfile": {"id": talk._profile}}
 
 
 def over(talk, turn, status="completed", **more):
@@ -42,19 +46,19 @@ def over(talk, turn, status="completed", **more):
 def test_a_turn_that_ends_while_words_are_on_their_way_is_not_the_end(talk):
     talk.note("one more thing")
     assert over(talk, "U1") == []
-    assert read(talk, id=5, result={"turn": {"id": "U2"}}) == []
+    assert read(talk, id=6, result={"turn": {"id": "U2"}}) == []
     assert [e["kind"] for e in over(talk, "U2")] == ["turn_end"]
 
 
 def test_words_that_joined_a_turn_in_its_last_moment_keep_nothing_open(talk):
     talk.note("one more thing")
     assert over(talk, "U1") == []
-    assert [e["kind"] for e in read(talk, id=5, result={"turn": {"id": "U1"}})] == ["turn_end"]
+    assert [e["kind"] for e in read(talk, id=6, result={"turn": {"id": "U1"}})] == ["turn_end"]
 
 
 def test_words_that_a_turn_does_not_take_are_said_after_it(talk):
     talk.note("one more thing")
-    assert read(talk, id=5, error={"code": -32600, "message": "not steerable"}) == []
+    assert read(talk, id=6, error={"code": -32600, "message": "not steerable"}) == []
     (again,) = sent(over(talk, "U1"))
     assert (again["method"], again["params"]["input"][0]["text"]) == ("turn/start", "one more thing")
 
@@ -102,7 +106,8 @@ def test_a_codex_that_drops_the_limits_is_not_let_loose():
     talk = codex.Talk(TASK, RUN, {"backends": {}})
     read(talk, id=1, result={})
     read(talk, id=2, result={})
-    (end,) = read(talk, id=3, result={**STARTED, "activePermissionProfile": None})
+    read(talk, id=3, result={})
+    (end,) = read(talk, id=4, result={**started(talk), "activePermissionProfile": {"id": "dispatch-hooks"}})
     assert (end["kind"], end["error"]) == ("turn_end", codex.UNPROTECTED)
     assert talk.note("go on") is None
 
@@ -144,17 +149,19 @@ def test_behind_npms_launcher_the_program_itself_is_run(tmp_path, monkeypatch):
 # rights
 
 
-def profile(project: Path, **changes):
+def profile(project: Path, trusted=(), **changes):
     run = {**RUN, "cwd": str(project), "folder": str(project / ".dispatch/tasks/x"), **changes.pop("run", {})}
-    fields = codex_rights.of({**TASK, "project": str(project), **changes}, run)
-    return fields, fields["config"].get("permissions", {}).get("dispatch-hooks", {}).get("filesystem", {})
+    task = {**TASK, "project": str(project), **changes}
+    name = codex_rights.profile(task)
+    fields = codex_rights.of(task, run, name, {str(path): {"trust_level": "trusted"} for path in trusted})
+    return fields, fields["config"].get("permissions", {}).get(name, {})
 
 
 def test_git_can_commit_and_not_be_told_what_to_run(tmp_path):
     git = tmp_path / ".git"
     (git / "hooks").mkdir(parents=True)
     (git / "config").touch()
-    _, files = profile(tmp_path)
+    files = profile(tmp_path)[1]["filesystem"]
     assert (files[str(git)], files[str(git / "hooks")], files[str(git / "config")]) == ("write", "read", "read")
     assert files[str(tmp_path / ".dispatch")] == "read"
     assert files[str(tmp_path / ".dispatch/tasks/x")] == "write"
@@ -165,18 +172,30 @@ def test_a_git_directory_that_leads_out_of_the_project_is_not_opened(tmp_path):
     elsewhere.mkdir()
     project.mkdir()
     (project / ".git").symlink_to(elsewhere)
-    assert "write" not in {v for k, v in profile(project)[1].items() if ".dispatch" not in k}
+    assert "write" not in {v for k, v in profile(project)[1]["filesystem"].items() if ".dispatch" not in k}
     (project / ".git").unlink()
     (project / ".git").write_text(f"gitdir: {elsewhere}\n")
-    assert not [path for path in profile(project)[1] if str(elsewhere) in path]
+    assert not [path for path in profile(project)[1]["filesystem"] if str(elsewhere) in path]
 
 
 def test_levels(tmp_path):
-    assert profile(tmp_path)[0]["config"]["permissions"]["dispatch-hooks"]["network"] == {"enabled": False}
-    auto = profile(tmp_path, permissions="auto")[0]["config"]["permissions"]["dispatch-hooks"]
+    assert profile(tmp_path)[1]["network"] == {"enabled": False}
+    auto = profile(tmp_path, permissions="auto")[1]
     assert (auto["extends"], auto["network"]) == (":workspace", {"enabled": True})
     free, _ = profile(tmp_path, permissions="bypass")
     assert (free["approvalPolicy"], free["permissions"]) == ("never", ":danger-full-access")
-    held, files = profile(tmp_path, permissions="bypass", read_only=True)
-    assert held["config"]["permissions"]["dispatch-hooks"]["extends"] == ":read-only"
-    assert files == {os.path.realpath(tmp_path / ".dispatch/tasks/x"): "write"}
+    _, held = profile(tmp_path, permissions="bypass", read_only=True)
+    assert held["extends"] == ":read-only"
+    assert held["filesystem"] == {os.path.realpath(tmp_path / ".dispatch/tasks/x"): "write"}
+
+
+@pytest.mark.parametrize("permissions", ["ask", "auto", "bypass"])
+def test_a_project_is_trusted_by_the_person_alone(tmp_path, permissions):
+    fields, _ = profile(tmp_path, permissions=permissions)
+    assert fields["config"]["projects"] == {str(tmp_path): {"trust_level": "untrusted"}}
+    fields, _ = profile(tmp_path, permissions=permissions, trusted=[tmp_path])
+    assert "projects" not in fields["config"]
+
+
+def test_no_file_can_know_the_name_of_the_limits(tmp_path):
+    assert profile(tmp_path)[0]["permissions"] != profile(tmp_path)[0]["permissions"]

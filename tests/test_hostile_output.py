@@ -32,6 +32,7 @@ def told(**update):
 
 CHANGE = {"path": "/p/a.txt", "kind": {"type": "add"}, "diff": "x"}
 TOKENS = {"totalTokens": 9, "inputTokens": 5, "outputTokens": 4, "cachedInputTokens": 0, "reasoningOutputTokens": 0}
+FREE = ":danger-full-access"  # other limits have a name that nobody can know beforehand
 RESULT = {"type": "result", "subtype": "success", "is_error": False, "result": "done", "total_cost_usd": 0.1,
           "usage": {"input_tokens": 3, "output_tokens": 2}}  # fmt: skip
 SPOKEN = {
@@ -55,8 +56,9 @@ SPOKEN = {
     "codex": [
         {"id": 1, "result": {"userAgent": "x"}},
         {"id": 2, "result": {"account": None, "requiresOpenaiAuth": False}},
-        {"id": 3, "result": {"thread": {"id": "T"}, "model": "m", "activePermissionProfile": {"id": "dispatch-hooks"}}},
-        {"id": 4, "result": {"turn": {"id": "U"}}},
+        {"id": 3, "result": {"config": {"projects": {"/p": {"trust_level": "trusted"}}}}},
+        {"id": 4, "result": {"thread": {"id": "T"}, "model": "m", "activePermissionProfile": {"id": FREE}}},
+        {"id": 5, "result": {"turn": {"id": "U"}}},
         {"method": "turn/started", "params": {"threadId": "T", "turn": {"id": "U"}}},
         item(type="agentMessage", text="hello"),
         item(type="agentMessage", text="Which?", questions=[{"title": "Which?", "options": ["a"]}]),
@@ -110,7 +112,8 @@ CONFIG = {"backends": {"mycli": {"command": ["mycli"]}}}
 
 
 def talk(name):
-    return backends.get(name, CONFIG).talk({**TASK, "backend": name}, RUN, CONFIG)
+    task = {**TASK, "backend": name, "permissions": "bypass" if name == "codex" else "ask"}
+    return backends.get(name, CONFIG).talk(task, RUN, CONFIG)
 
 
 def places(value, path=()):
@@ -250,7 +253,7 @@ def test_a_raving_program_loses_no_task(lab, name):
     config = Path(paths.config_file())
     config.parent.mkdir(parents=True, exist_ok=True)
     config.write_text(f'[backends.{name}]\nprogram = "{program}"\n')
-    (folder,) = lab.dispatch(name)
+    (folder,) = lab.dispatch(name, permissions="bypass")
     status = lab.wait(folder, "finished", timeout=60)
     assert status["summary"] == "came through"
     assert alive(folder) == []

@@ -1,6 +1,7 @@
 """Codex as a worker: `codex app-server`, its own JSON-RPC, a message a line (docs/backends.md).
 
-The order: initialize, account/read (without a login it would try for ever), thread/start or thread/resume, turn/start.
+The order: initialize, account/read (without a login it would try for ever), config/read (whom does the person trust?),
+thread/start or thread/resume, turn/start.
 A turn/start while a turn runs steers it, so a note is one, too. What the worker may do is a permission profile that is
 sent with the thread, and no file of a repository has a say in it (`codex_rights`); what codex tells and asks is put
 into words in `codex_items`.
@@ -68,6 +69,7 @@ class Talk(backends.Talk):
         self._items: dict[str, dict] = {}  # file changes that are going on, by their id
         self._last, self._tries = "", 0
         self._used = codex_items.Used()
+        self._profile, self._projects = codex_rights.profile(task), {}
         hello = {"clientInfo": CLIENT, "capabilities": {"experimentalApi": True}}
         self.stdin = self._call("initialize", hello, self._greeted)
 
@@ -107,6 +109,10 @@ class Talk(backends.Talk):
     def _known(self, result: dict, error: dict | None) -> list[dict]:
         if result.get("requiresOpenaiAuth") and not result.get("account"):
             return self._failed({"message": LOGIN})
+        return [_send(self._call("config/read", {}, self._trusting))]
+
+    def _trusting(self, result: dict, error: dict | None) -> list[dict]:
+        self._projects = (result.get("config") or {}).get("projects") or {}
         return [_send(self._resume() if self.run["resume"] else self._start())]
 
     def _start(self) -> str:
@@ -117,8 +123,7 @@ class Talk(backends.Talk):
         return self._call("thread/resume", {**self._limits(), **thread}, self._resumed)
 
     def _limits(self) -> dict:
-        limits = codex_rights.of(self.task, self.run)
-        return {"cwd": self.run["cwd"], "approvalsReviewer": "user", **limits, **_model(self.task)}
+        return {**codex_rights.of(self.task, self.run, self._profile, self._projects), **_model(self.task)}
 
     def _resumed(self, result: dict, error: dict | None) -> list[dict]:
         if not error:
@@ -131,7 +136,7 @@ class Talk(backends.Talk):
         if error:
             return self._failed(error)
         profile = result.get("activePermissionProfile") or {}
-        if profile.get("id") != codex_rights.profile(self.task):
+        if profile.get("id") != self._profile:
             return self._failed({"message": UNPROTECTED})
         self.session, self._ready = result["thread"]["id"], True
         told = {"kind": "session", "id": self.session, "model": str(result.get("model") or "")}

@@ -7,13 +7,14 @@ read-only, at any level: nothing but its own task folder can be written
 
 Of git's own folders hooks and configuration stay as they are (in a worktree also what says where the repository is):
 a commit needs none of them, and whoever runs git next would run what they say. Other tasks' folders stay theirs.
+
+A repository's own .codex/config.toml counts where the person has trusted the project in codex, and nowhere else: codex
+itself takes a thread that may write for the person's trust, for ever, and starts the MCP servers that the file names.
 """
 
 from __future__ import annotations
 
 import os
-
-PROFILE = "dispatch-hooks"
 
 BYPASS = ":danger-full-access"
 
@@ -27,19 +28,28 @@ KEPT = ("hooks", "config", "config.worktree", "info", "modules", "worktrees")
 WORKTREE_KEPT = ("commondir", "gitdir", "config.worktree")
 
 
-def of(task: dict, run: dict) -> dict:
-    """The fields of a thread/start that say so."""
-    if profile(task) == BYPASS:
-        return {"approvalPolicy": "never", "permissions": BYPASS, "config": SHELL}
-    return {
-        "approvalPolicy": "on-request",
-        "permissions": PROFILE,
-        "config": {**SHELL, "permissions": {PROFILE: _profile(task, run)}},
-    }
-
-
 def profile(task: dict) -> str:
-    return BYPASS if task["permissions"] == "bypass" and not task["read_only"] else PROFILE
+    """The profile's name: a new one each time, because codex merges ours with what files say of the same name."""
+    free = task["permissions"] == "bypass" and not task["read_only"]
+    return BYPASS if free else f"dispatch-hooks-{os.urandom(8).hex()}"
+
+
+def of(task: dict, run: dict, name: str, projects: dict) -> dict:
+    """The fields of a thread/start that say so. projects: whom the person trusts, {path: {"trust_level"}}."""
+    fields = {"cwd": run["cwd"], "permissions": name, "approvalPolicy": "never", "approvalsReviewer": "user"}
+    config = {**SHELL, **_distrust(task, run, projects)}
+    if name == BYPASS:
+        return {**fields, "config": config}
+    ours = {"permissions": {name: _profile(task, run)}}
+    return {**fields, "approvalPolicy": "on-request", "config": {**config, **ours}}
+
+
+def _distrust(task: dict, run: dict, projects: dict) -> dict:
+    """What keeps codex from trusting a project by itself; nothing where the person does."""
+    places = {*(run["cwd"], task["project"]), *map(os.path.realpath, (run["cwd"], task["project"]))}
+    if any((projects.get(place) or {}).get("trust_level") == "trusted" for place in places):
+        return {}
+    return {"projects": {place: {"trust_level": "untrusted"} for place in sorted(places)}}
 
 
 def _profile(task: dict, run: dict) -> dict:
