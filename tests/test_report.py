@@ -168,6 +168,16 @@ def test_a_real_task_that_ran_twice_is_told_as_two_runs(lab):
     assert "all of it is done" in page.page([told], "one")
 
 
+@pytest.mark.parametrize("second", ["other/bar", "other/shop"])
+def test_tasks_of_the_same_name_in_two_projects_are_told_apart(past, tmp_path, second):
+    (tmp_path / "other").mkdir()
+    folders = [past.task("audit"), Past(tmp_path / second).task("audit", runs=((30, 90, "failed", 0.2, 10),))]
+    text = page.page([gather.entry(folder, T0 + 100) for folder in folders], "both", T0)
+    ids = [attrs["id"] for tag, attrs in _tags(text) if tag == "article"]
+    assert len(set(ids)) == 2 and all(each.endswith("/audit") for each in ids)
+    assert {f"#{each}" for each in ids} == {attrs["href"] for tag, attrs in _tags(text) if tag == "a"}
+
+
 def test_the_diff_of_a_worktree_is_in_it(lab):
     git = ["git", "-C", str(lab.project), "-c", "user.name=T", "-c", "user.email=t@example.com"]
     subprocess.run([*git[:3], "init", "-q", "-b", "main"], check=True)

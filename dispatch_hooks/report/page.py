@@ -25,7 +25,7 @@ QUIET = {"\n", "\t"}
 def page(entries: list[dict], title: str, now: float | None = None) -> str:
     """The whole page about tasks as gather.entry tells of them."""
     now = time.time() if now is None else now
-    style = _read("page.css")
+    style, entries = _read("page.css"), _named(entries)
     runs = [run for each in entries for run in each["runs"]]
     return _environment().get_template("page.html").render(
         title=title,
@@ -38,6 +38,19 @@ def page(entries: list[dict], title: str, now: float | None = None) -> str:
         made=now,
         version=__version__,
     )
+
+
+def _named(entries: list[dict]) -> list[dict]:
+    """The tasks with names that tell them apart: two projects may each have a task of the same id."""
+    projects = {each["project"] for each in entries}
+    short = {project: os.path.basename(project) for project in projects}
+    if len(set(short.values())) < len(projects):
+        short = {project: project for project in projects}
+    names = [f"{short[e['project']]}/{e['id']}" if len(projects) > 1 else e["id"] for e in entries]
+    return [
+        {**each, "name": name, "runs": [run._replace(task=name) for run in each["runs"]]}
+        for each, name in zip(entries, names, strict=True)
+    ]
 
 
 def policy(style: str) -> str:
