@@ -37,7 +37,7 @@ def resumes(task: dict, config: dict) -> bool:
 class Talk(backends.Talk):
     def __init__(self, task: dict, run: dict, config: dict) -> None:
         self.task, self.run, self.quirk = task, run, quirks.of(task["backend"], config)
-        super().__init__(*quirks.start(self.quirk, task))
+        super().__init__(*quirks.start(self.quirk, task, run["folder"]))
         self.session = run["session"] if run["resume"] else None
         self.not_before = quirks.not_before(self.quirk, run)
         self.used = tokens.Used(self.quirk["usage"], run["spent"])

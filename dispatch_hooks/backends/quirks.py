@@ -23,6 +23,8 @@ PLAIN = {
     "steers": False,
     # what a no does: the model is told and goes on, or the turn ends in silence
     "no_ends_turn": True,
+    # arguments that let its file tools into its task folder, where they are confined to its directory
+    "folder_argv": [],
     # replays the conversation when a session is loaded: no replay means that there was none
     "replays": True,
     # sessions cannot be loaded in the clock minute in which they were made or last loaded
@@ -62,6 +64,7 @@ KNOWN = {
     "gemini": {
         "argv": ["gemini", "--acp", "--skip-trust"],
         "model_argv": ["-m", "{model}"],
+        "folder_argv": ["--include-directories", "{folder}"],
         "env": {"GEMINI_CLI_NO_RELAUNCH": "true"},
         "no_ends_turn": False,
         "minute": True,
@@ -102,10 +105,11 @@ def of(name: str, config: dict) -> dict:
     return {**row, "argv": words}
 
 
-def start(row: dict, task: dict) -> tuple[list[str], dict]:
-    """(argv, environment) of a row for a task."""
+def start(row: dict, task: dict, folder: str) -> tuple[list[str], dict]:
+    """(argv, environment) of a row for a task. folder: the task's, which may lie outside of where it works."""
     model, env = task["model"], dict(row["env"])
     argv = row["argv"] + [word.replace("{model}", model) for word in row["model_argv"] if model]
+    argv += [word.replace("{folder}", folder) for word in row["folder_argv"]]
     env |= {row["model_env"]: model} if row["model_env"] and model else {}
     env |= {name: json.dumps(_over(_theirs(name), value)) for name, value in row["env_json"].items()}
     env |= {"DISPATCH_HOOKS_ASK_WAIT": str(row["ask_wait"])} if row["ask_wait"] else {}
