@@ -50,7 +50,7 @@ def shell(shop, request):
 
 def test_tab_completes_verbs_options_and_ids(shell):
     for typed, completed in (
-        ("dispatch-hooks stat", "dispatch-hooks status"),
+        ("dispatch-hooks unin", "dispatch-hooks uninstall"),
         ("dispatch-hooks answer ", "dispatch-hooks answer write-api-docs"),
         ("dispatch-hooks show per", "dispatch-hooks show perf-audit"),
         ("dispatch-hooks install --forc", "dispatch-hooks install --force"),

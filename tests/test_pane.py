@@ -18,7 +18,7 @@ STATUS = f"""\
   audit-of-the-whole-payment-flow: running (1/3, opus, 10m) Bash: npm test
   deploy-docs: waiting (0/1, opus) waits for write-api-docs
   fix-tests: finished (2/2, opus, 50s, $0.12) All 41 tests pass again
-  count: checked (1/1, opus, 50s) There are 42
+  count: checked (1/1, opus, 50s, 1.5M tokens) There are 42
   old-one: cancelled (0/1, opus, 50s)"""
 
 

@@ -146,7 +146,7 @@ ROWS = st.lists(
         lambda name, state, who, last, asked, money: {
             "id": name, "state": state, "who": who, "last": last, "why": "", "summary": last, "permissions": "ask",
             "project": "/p", "branch": None, "ticked": 1, "items": 3, "seconds": 700, "ended": None,
-            "cost_usd": money, "tokens": None,
+            "cost_usd": money, "tokens": None, "shares": [],
             "questions": [{"text": asked, "options": [who], "asked": 0.0}] if asked else [],
         },
         st.from_regex(r"[a-z0-9]{1,20}(-[a-z0-9]{1,20}){0,3}", fullmatch=True),
