@@ -1,6 +1,7 @@
 """The ways that other systems than Linux take, walked on Linux by selecting them: `ps` for /proc, a tick for pidfd."""
 
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -79,3 +80,18 @@ def test_a_start_that_fails_is_an_error_with_the_programs_name(tmp_path):
     with pytest.raises(OSError) as error:
         worker.Worker([str(bad)], {"PATH": os.environ["PATH"]}, "/", str(tmp_path / "err"))
     assert error.value.filename == str(bad)
+
+
+def test_tasks_wait_their_turn_without_linux_and_hear_of_a_kill_by_looking(lab, elsewhere):
+    from tests.test_queue import GO, go, pid, settings, state
+
+    settings("max_parallel = 1\n")
+    lab.script("held", GO + TICK)
+    first, second, third = lab.dispatch("held", "held", "held")
+    wait_until(lambda: [state(folder) for folder in (first, second, third)] == ["running", "waiting", "waiting"])
+    go(lab, first)
+    wait_until(lambda: state(second) == "running")
+    os.kill(pid(second), signal.SIGKILL)
+    wait_until(lambda: state(third) == "running")
+    go(lab, third)
+    lab.wait(third, "finished")
