@@ -104,7 +104,7 @@ def test_a_login_that_is_missing_is_told_in_the_agents_words():
     peer = Peer("gemini")
     peer.result("initialize")
     (end,) = peer.result("session/new", error={"code": -32000, "message": "Authentication required"})
-    assert end == {"kind": "turn_end", "error": "Authentication required", "text": ""}
+    assert end == {"kind": "turn_end", "error": "Authentication required", "text": "", "about": {}}
 
 
 def resumed(name="opencode", **run):
@@ -183,13 +183,15 @@ def test_errors_of_each_agent_come_in_words():
     for name, error, words in [
         ("qwen", {"code": -32603, "message": "Internal error", "data": {"details": "401 no key"}},
          "Internal error: 401 no key"),
-        ("gemini", {"code": 401, "message": '{"error": {"code": 401, "message": "no key"}}'}, "no key (401)"),
+        ("gemini", {"code": 401, "message": '{"error": {"message": "no key", "status": "DENIED"}}'}, "no key (401)"),
         ("opencode", {"code": -32603, "message": "Internal error: no key", "data": {"errorName": "APIError"}},
          "Internal error: no key: APIError"),
     ]:  # fmt: skip
         peer = Peer(name)
         peer.begin()
-        assert peer.result("session/prompt", error=error)[-1]["error"] == words
+        end = peer.result("session/prompt", error=error)[-1]
+        assert end["error"] == words
+        assert end["about"] == ({"status": 401, "code": "DENIED"} if name == "gemini" else {})
 
 
 def test_an_error_that_comes_as_text_is_one_and_asides_are_no_message():
@@ -388,6 +390,7 @@ def test_tokens_of_a_process_of_a_prompt_and_of_a_call_are_totals_of_the_run():
     assert used("quota", quota, quota)["tokens"] == 220
     chunk = {"sessionUpdate": "agent_message_chunk", "content": {}, "_meta": told(100, 10)}
     assert used("chunk", chunk, chunk, {"stopReason": "end_turn"})["tokens"] == 220
+    assert tokens.Used("chunk", {}).update(chunk)[0] == {"kind": "turn", "n": 1}
 
 
 def test_tokens_of_the_last_call_alone_are_not_taken_for_a_total():

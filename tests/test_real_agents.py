@@ -206,13 +206,29 @@ class TestEveryAgent:
 
     def test_what_its_api_says_is_told_and_a_killed_supervisor_leaves_no_process(self, agent, server):
         server.rule("fix the roof", error(401, "authentication_error", "no such key"), repeat=True)
+        status = 429 if agent.name in ("gemini", "copilot") else 500  # both silent, everywhere; Copilot tells of a 500
+        server.rule("fix the gate", error(status, "api_error", "no luck today"), repeat=True)
         server.rule("fix the cellar", agent.cli.shell(until("never")), repeat=True)
         agent.configure(permissions="auto")
         agent.dispatch("roof", "fix the roof")
         agent.dispatch("cellar", "fix the cellar")
+        agent.configure(silence_seconds=15, max_retries=3)
+        agent.dispatch("gate", "fix the gate")
         status = agent.product.wait("roof", "failed", timeout=60)
         assert "no such key" in status["why"] or "Authentication failed" in status["why"]
         agent.wait_for_command("never")
         os.kill(agent.product.status("cellar")["supervisor"]["pid"], signal.SIGKILL)
         wait_until(lambda: agent.product.tasks()["cellar"]["state"] == "lost", 60)
+        status = agent.product.wait("gate", "failed", timeout=120)
+        assert "said nothing for" in status["why"] or "did not answer" in status["why"]
+        agent.alone()
+
+    def test_an_endpoint_that_nobody_serves_fails_the_task_in_bounded_time(self, agent, server):
+        agent.sandbox.url = "http://127.0.0.1:9"
+        agent.sandbox.variables |= agent.cli.prepare(agent.sandbox)
+        agent.configure(silence_seconds=12, max_retries=4)
+        agent.dispatch("nobody", "knock at the door")
+        status = agent.product.wait("nobody", "failed", timeout=150)
+        assert status["why"]
+        assert server.requests == []
         agent.alone()

@@ -140,7 +140,7 @@ class Talk(backends.Talk):
         return self._say(self._prompt)
 
     def _failed(self, error: dict) -> list[dict]:
-        return [{"kind": "turn_end", "error": _words(error), "text": ""}]
+        return [{"kind": "turn_end", "error": _words(error), "text": "", "about": _about(error)}]
 
     # a turn
 
@@ -198,7 +198,8 @@ class Talk(backends.Talk):
         self._last = ""
         if later and not error and not self._interrupted:
             return [*events, _send(self._say("\n\n".join(later)))]
-        return [*events, {"kind": "turn_end", "error": self._error(result, error, last), "text": last}]
+        end = {"kind": "turn_end", "error": self._error(result, error, last), "text": last}
+        return [*events, {**end, "about": _about(error)} if error else end]
 
     def _figures(self, result: dict) -> list[dict]:
         """A turn is over, whatever is odd about its figures."""
@@ -308,6 +309,14 @@ def _words(error: dict) -> str:
     more = [word for word in found if isinstance(word, str) and word and word not in text]
     code = f" ({error['code']})" if isinstance(error.get("code"), int) and error["code"] > 0 else ""
     return ": ".join([text, *more]) + code
+
+
+def _about(error: dict) -> dict:
+    """What an error tells beside its words: gemini gives the API's status for a code."""
+    code, inner = error.get("code"), backends.message(str(error.get("message")).encode()).get("error")
+    told = {"status": code} if isinstance(code, int) and 400 <= code < 600 else {}
+    word = inner.get("status") if isinstance(inner, dict) else None
+    return {**told, "code": word} if isinstance(word, str) else told
 
 
 def _plain(text: str) -> str:

@@ -15,7 +15,7 @@ from __future__ import annotations
 class Used:
     def __init__(self, way: str, spent: dict) -> None:
         """spent: what the session is known to have cost before this run, {"cost_usd"}."""
-        self.way, self.before = way, spent.get("cost_usd") or 0
+        self.way, self.before, self.calls = way, spent.get("cost_usd") or 0, 0
         self.figures: dict = {"tokens": None, "input": None, "output": None, "cost_usd": None}
 
     def forget(self) -> None:
@@ -27,7 +27,10 @@ class Used:
         if update["sessionUpdate"] == "usage_update":
             return self._cost(update.get("cost"))
         usage = (update.get("_meta") or {}).get("usage") if self.way == "chunk" else None
-        return self._add(usage["inputTokens"], usage["outputTokens"]) if usage else []
+        if not usage:
+            return []
+        self.calls += 1
+        return [{"kind": "turn", "n": self.calls}, *self._add(usage["inputTokens"], usage["outputTokens"])]
 
     def result(self, result: dict) -> list[dict]:
         """The events of a prompt's result."""
