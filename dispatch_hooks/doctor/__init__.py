@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dispatch_hooks.doctor import claude, events, installation, plugged, records, workers
+from dispatch_hooks.doctor import agents, claude, events, installation, plugged, records, workers
 from dispatch_hooks.doctor.ground import Finding, Ground
 from dispatch_hooks.errors import FatalError
 
@@ -28,6 +28,9 @@ CHECKS: tuple[Check, ...] = (
     workers.names,
     workers.programs,
     workers.login,
+    agents.versions,
+    agents.logins,
+    agents.sessions,
     records.folders,
     records.git,
     records.worktrees,

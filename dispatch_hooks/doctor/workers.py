@@ -9,7 +9,7 @@ import tomllib
 from functools import partial
 
 from dispatch_hooks import config as settings
-from dispatch_hooks import faults, models, paths, resolve, worker
+from dispatch_hooks import failures, faults, models, paths, resolve, worker
 from dispatch_hooks.doctor import claude
 from dispatch_hooks.doctor.ground import Finding, Ground, run, short
 
@@ -77,20 +77,8 @@ def located(name: str, found: dict, ground: Ground) -> tuple[str, str | None]:
     return resolve.program(name, found, ground.env.get("PATH", os.defpath))
 
 
-PACKAGES = {
-    "claude": "@anthropic-ai/claude-code",
-    "codex": "@openai/codex",
-    "gemini": "@google/gemini-cli",
-    "opencode": "opencode-ai",
-    "qwen": "@qwen-code/qwen-code",
-    "copilot": "@github/copilot",
-}
-
-
 def _get(name: str) -> str:
-    if name == "cursor":
-        return "curl https://cursor.com/install -fsS | bash"
-    return f"npm install -g {PACKAGES[name]}" if name in PACKAGES else "dispatch-hooks config show"
+    return failures.GET.get(name, "dispatch-hooks config show")
 
 
 def login(ground: Ground) -> list[Finding]:
