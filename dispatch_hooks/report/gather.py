@@ -92,4 +92,4 @@ def _counted(states: list[str]) -> list[tuple[str, int]]:
 
 def by_model(entries: list[dict]) -> list[dict]:
     """What each model was used for, the dearest first."""
-    return usage.by_model([(each["id"], run) for each in entries for run in each["spent"]])
+    return usage.by_model([((each["project"], each["id"]), run) for each in entries for run in each["spent"]])
