@@ -18,8 +18,8 @@ ALLOW, ASK = "allow", "ask"
 
 EDITING = ("edit", "delete", "move")
 LOOKING = ("read", "search", "think")
-ANY = (*EDITING, *LOOKING, "other")
-"""What may be done in its task folder; "other" is leaving its directory for that (opencode, from a worktree)."""
+GOING = (*LOOKING, "other")
+"""What may be done in its task folder besides editing; "other" is going there (opencode, from a worktree)."""
 
 GUARDED = {".git", ".dispatch", ".claude", ".codex", ".gemini", ".opencode", ".qwen", ".copilot", ".cursor", ".vscode"}
 
@@ -35,7 +35,7 @@ def decide(call: dict, task: dict, folder: str, cwd: str) -> str:
     kind, paths = call["kind"], [os.path.realpath(os.path.join(cwd, path)) for path in call["paths"]]
     if level == "bypass" or (kind == "execute" and own(call["command"])):
         return ALLOW
-    if kind in ANY and paths and all(_inside(path, folder) for path in paths):
+    if kind in GOING and paths and all(_inside(os.path.join(path, ""), folder) for path in paths):
         return ALLOW
     if kind in EDITING:
         return ALLOW if paths and all(_may_edit(path, task, folder, cwd) for path in paths) else ASK
