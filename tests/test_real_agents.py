@@ -232,3 +232,18 @@ class TestEveryAgent:
         assert status["why"]
         assert server.requests == []
         agent.alone()
+
+
+@pytest.mark.parametrize("agent", ["qwen"], indirect=True)
+def test_a_question_of_its_own_is_asked_and_answered_in_its_protocol(agent, server):
+    options = [{"label": "gravel", "description": "cheap"}, {"label": "stone", "description": "dear"}]
+    asked = [{"question": "Which path?", "header": "Path", "options": options, "multiSelect": False}]
+    server.rule("lay the path", tool("ask_user_question", questions=asked), "laid", repeat=True)
+    agent.dispatch("path", "lay the path")
+    question = agent.wait_for_question("path", "Which path?")
+    assert (question["kind"], question["options"]) == ("question", ["gravel", "stone"])
+    agent.say("answer", "path", "2")
+    answered = server.wait_for(lambda r: bool(r.tool_results), 60)
+    assert "stone" in answered.tool_results[-1]
+    agent.product.wait("path", "stopped", timeout=60)
+    agent.alone()

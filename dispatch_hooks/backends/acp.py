@@ -11,7 +11,7 @@ import json
 import os
 
 from dispatch_hooks import backends
-from dispatch_hooks.backends import calls, quirks, rights, tokens
+from dispatch_hooks.backends import acp_errors, calls, quirks, rights, tokens
 
 CLIENT = {"name": "dispatch-hooks", "version": "1"}
 CAPABILITIES = {"fs": {"readTextFile": False, "writeTextFile": False}, "terminal": False}
@@ -105,7 +105,7 @@ class Talk(backends.Talk):
     def _loaded(self, result: dict, error: dict | None) -> list[dict]:
         self._loading = False
         if error:
-            return self._anew(_words(error))
+            return self._anew(acp_errors.words(error))
         if self.quirk["replays"] and not self._replayed:  # some load what they do not have, without a word
             return self._anew("nothing of it is left")
         return self._begin(self.run["session"], result)
@@ -140,7 +140,7 @@ class Talk(backends.Talk):
         return self._say(self._prompt)
 
     def _failed(self, error: dict) -> list[dict]:
-        return [{"kind": "turn_end", "error": _words(error), "text": "", "about": _about(error)}]
+        return [{"kind": "turn_end", "error": acp_errors.words(error), "text": "", "about": acp_errors.about(error)}]
 
     # a turn
 
@@ -199,7 +199,7 @@ class Talk(backends.Talk):
         if later and not error and not self._interrupted:
             return [*events, _send(self._say("\n\n".join(later)))]
         end = {"kind": "turn_end", "error": self._error(result, error, last), "text": last}
-        return [*events, {**end, "about": _about(error)} if error else end]
+        return [*events, {**end, "about": acp_errors.about(error)} if error else end]
 
     def _figures(self, result: dict) -> list[dict]:
         """A turn is over, whatever is odd about its figures."""
@@ -210,7 +210,7 @@ class Talk(backends.Talk):
 
     def _error(self, result: dict, error: dict | None, last: str) -> str | None:
         if error:
-            return _words(error)
+            return acp_errors.words(error)
         if any(last.startswith(mark) for mark in self.quirk["error_text"]):
             return last
         return ENDED_BADLY.get(str(result.get("stopReason")))
@@ -300,27 +300,3 @@ def _failure(message: dict) -> dict | None:
 
 def _option(given: dict) -> dict:
     return {"optionId": str(given["optionId"]), "kind": str(given.get("kind"))}
-
-
-def _words(error: dict) -> str:
-    """A JSON-RPC error in a line: its message, and what its data add (the message may say no more than "internal")."""
-    text, data = _plain(str(error.get("message") or "")).strip() or "error", error.get("data")
-    found = [data.get(key) for key in ("message", "details", "errorName")] if isinstance(data, dict) else [data]
-    more = [word for word in found if isinstance(word, str) and word and word not in text]
-    code = f" ({error['code']})" if isinstance(error.get("code"), int) and error["code"] > 0 else ""
-    return ": ".join([text, *more]) + code
-
-
-def _about(error: dict) -> dict:
-    """What an error tells beside its words: gemini gives the API's status for a code."""
-    code, inner = error.get("code"), backends.message(str(error.get("message")).encode()).get("error")
-    told = {"status": code} if isinstance(code, int) and 400 <= code < 600 else {}
-    word = inner.get("status") if isinstance(inner, dict) else None
-    return {**told, "code": word} if isinstance(word, str) else told
-
-
-def _plain(text: str) -> str:
-    """The words of an error that is JSON itself (gemini passes on what the API said)."""
-    inner = backends.message(text.encode()).get("error")
-    found = inner.get("message") if isinstance(inner, dict) else None
-    return found if isinstance(found, str) and found else text
