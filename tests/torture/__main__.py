@@ -6,7 +6,7 @@ import sys
 import tempfile
 import time
 
-from tests.torture import delivery, fuzzing, kill, soak
+from tests.torture import clusters, delivery, fuzzing, kill, soak
 
 
 def matrix(options: argparse.Namespace) -> int:
@@ -26,7 +26,17 @@ def fuzz(options: argparse.Namespace) -> int:
     return fuzzing.run(options.seed, options.minutes)
 
 
-TORTURES = {"fuzz": (fuzz, 60), "soak": (long_while, 20), "delivery": (events, 30), "kill": (matrix, 240)}
+def engines(options: argparse.Namespace) -> int:
+    return len(clusters.run(options.seed, 200, options.minutes)["faults"])
+
+
+TORTURES = {
+    "fuzz": (fuzz, 60),
+    "soak": (long_while, 20),
+    "delivery": (events, 30),
+    "clusters": (engines, 30),
+    "kill": (matrix, 240),
+}
 """What there is, each with the minutes that it takes at most when nobody says otherwise."""
 
 
