@@ -1,7 +1,7 @@
 """Fuzzing of everything that parses what others wrote: no input makes it raise, or say what is none of its words.
 
 Hypothesis runs each target shortly in the suite (test_fuzzing.py). atheris runs each as long as it is given:
-    python -m tests.torture.fuzzing TARGET SECONDS SEED
+    python -m tests.torture.fuzz_one TARGET SECONDS SEED
 from the corpus kept in tests/corpus/TARGET, into which an input that made a fault is put.
 """
 
@@ -141,12 +141,9 @@ def seeds(target: str) -> list[bytes]:
 # atheris, a process a target
 
 
-def main(name: str, seconds: int, seed: int) -> None:
-    import atheris
-
+def main(atheris, name: str, seconds: int, seed: int) -> None:
     state = tempfile.mkdtemp(prefix="dh-fuzz-state-")
     os.environ["DISPATCH_HOOKS_DIRS"] = "\n".join(os.path.join(state, part) for part in ("c", "s", "r", "d"))
-    atheris.instrument_all()
     place = SCRATCH / "corpus"
     place.mkdir()
     for n, data in enumerate(seeds(name)):
@@ -162,7 +159,7 @@ def run(seed: int, minutes: float, tell=print) -> int:
     fell = 0
     for name in TARGETS:
         began, seconds = time.monotonic(), max(5, int(minutes * 60 / len(TARGETS)))
-        argv = [sys.executable, "-m", "tests.torture.fuzzing", name, str(seconds), str(seed % 2**31)]
+        argv = [sys.executable, "-m", "tests.torture.fuzz_one", name, str(seconds), str(seed % 2**31)]
         done = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False)
         told = [line for line in done.stderr.splitlines() if "number_of_executed_units" in line]
         runs = told[0].split(":")[-1].strip() if told else "?"
@@ -172,7 +169,3 @@ def run(seed: int, minutes: float, tell=print) -> int:
     tell(f"fuzz: {len(TARGETS)} targets, {fell} fell, seed {seed}")
     shutil.rmtree(SCRATCH, ignore_errors=True)
     return fell
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
