@@ -189,6 +189,8 @@ class Run:
         drop = [*self.config["env"].get("drop", []), *worktrees.foreign(self.task)]
         self.env = worker.environment(self.task, self.mark, self.place, self.talk.env, drop)
         self._hold(self.talk.not_before)
+        self.status.update(supervisor=processes.identity(os.getpid()))
+        self.ledger.save()  # first: whoever is killed from here on is lost, and never started as if nothing had run
         self.worker = worker.Worker(self.talk.argv, self.env, self.cwd(), os.path.join(self.folder, "stderr.txt"))
         self.worker.send(self.talk.stdin)
         if self.talk.stdin is None or self.talk.ends_by_itself:

@@ -60,7 +60,7 @@ class Product:
     def wait(self, task: str, *states: str, timeout: float = 30) -> dict:
         """Until the task is in one of the states; its status."""
         wait_until(
-            lambda: self.status(task)["state"] in states,
+            lambda: self.status(task)["state"] in states and _begun(self.status(task)),
             timeout,
             lambda: f"{task} is {self.status(task)}, wanted {states}\n{self.logs()}",
         )
@@ -136,7 +136,9 @@ class Bench:
         """Until the task is in one of the states and nobody supervises it; its status."""
         over = set(states) & {*tasks.ENDED, "parked"}
         wait_until(
-            lambda: tasks.status(folder)["state"] in states and not (over and tasks.supervised(folder)),
+            lambda: tasks.status(folder)["state"] in states
+            and _begun(tasks.status(folder))
+            and not (over and tasks.supervised(folder)),
             timeout,
             lambda: f"{tasks.status(folder)}\n{(Path(folder) / 'supervisor.log').read_text()}",
         )
@@ -154,6 +156,11 @@ class Bench:
         for folder in left:
             wait_until(lambda f=folder: not tasks.supervised(f))
             worker.leave_none(worker.mark(folder, tasks.status(folder)["run"]))
+
+
+def _begun(status: dict) -> bool:
+    """Whether what runs has its worker: that is recorded a moment before it is started."""
+    return status["state"] != "running" or bool(status.get("worker"))
 
 
 def alive(folder: str) -> list[int]:

@@ -1,8 +1,9 @@
 """Events over two interleaved sessions of the real Claude Code, while hooks, watchers, posters and Claude Code itself
 are killed at random moments: none lost, none twice, none in the wrong chat.
 
-Told is what an answer of the model descends from in the conversation that lives on. Twice is what stands in it again
-after it was answered to. The two sessions are of two projects: news of a dead chat may go to the next one of its own.
+Told is what the model answered to in the turn that brought it. Twice is what stands in the conversation again after that.
+A turn that was killed before its request stays in a conversation that is resumed, its digest with it: that one comes
+again, and what the model so reads once more is counted apart. The two sessions are of two projects: news of a dead chat may go to the next one of its own.
 """
 
 import contextlib
@@ -70,20 +71,23 @@ class Talk:
             at = entries.get(at.get("parentUuid") or at.get("logicalParentUuid"))
         return found[::-1]
 
-    def told(self) -> tuple[Counter, Counter]:
-        """(how often each token was told and answered to, how often one was told again after that)."""
-        answered, again, open_now = Counter(), Counter(), set()
+    def told(self) -> tuple[Counter, Counter, set]:
+        """(how often each token was told and answered to, how often one was told again after that, what stands in a
+        turn that was killed).
+        """
+        answered, again, open_now, killed = Counter(), Counter(), set(), set()
         for entry in self.chain():
             if entry.get("type") == "assistant":
                 if entry["message"].get("model") == "<synthetic>":  # Claude Code's own, after a turn that was killed
-                    continue
-                answered.update(open_now)
+                    killed |= open_now
+                else:
+                    answered.update(open_now)
                 open_now = set()
                 continue
             found = set(TOKEN.findall(json.dumps(entry))) if _carrier(entry) else set()
             again.update(token for token in found if answered[token])
             open_now |= found
-        return answered, again
+        return answered, again, killed
 
 
 def _carrier(entry: dict) -> bool:
@@ -183,17 +187,19 @@ class Torment:
             time.sleep(2.0)
 
     def _judge(self, talks: list[Talk], product: Product) -> dict:
-        lost, twice, wrong, told = [], [], [], 0
+        lost, twice, wrong, told, once_more = [], [], [], 0, 0
         for talk in talks:
-            answered, again = talk.told()
-            told += len(answered)
-            lost += [name for name in talk.posted if not answered[name]]
+            answered, again, killed = talk.told()
+            told += len({*answered, *killed})
+            once_more += len(killed & {*answered})
+            lost += [name for name in talk.posted if not answered[name] and name not in killed]
             twice += [name for name, times in again.items() if times]
             wrong += [name for name in {*answered, *again} if name not in talk.posted]
         boxes = product.inboxes()
         found = {"lost": lost, "twice": twice, "in the wrong chat": wrong, **boxes, "delivered": []}
         faults = [f"{what}: {names}" for what, names in found.items() if names]
-        more = {"starts": sum(t.starts for t in talks), "killed": dict(self.killed), "faults": faults}
+        more = {"starts": sum(t.starts for t in talks), "killed": dict(self.killed)}
+        more |= {"read_once_more_after_a_killed_turn": once_more, "faults": faults}
         posted = sum(len(talk.posted) for talk in talks)
         return {"events": posted, "told": told, "lost": len(lost), "twice": len(twice), "wrong": len(wrong), **more}
 

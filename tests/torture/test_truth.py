@@ -54,9 +54,6 @@ STREAM = {
         'tick(); print("warning: x\\n[]\\n5\\n{}\\nnull\\n{\\"type\\": 5}", flush=True); result()', "finished", "",
     ),
     "has a result and leaves an item": ('result("all done, I promise")\nread()\nresult("really")', "stopped", "1 of 1"),
-    "is at the end of its quota": (
-        'result("Claude usage limit reached. Your limit will reset at 3pm", error=True)', "failed", "limit",
-    ),
 }  # fmt: skip
 
 
@@ -66,6 +63,13 @@ def test_a_claude_that(lab, what):
     folder = stream(lab, body)
     status = settled(folder, state)
     assert why in (status["why"] or ""), status
+
+
+def test_a_claude_at_the_end_of_its_quota_waits_for_the_time_that_it_names(lab):
+    words = "Claude usage limit reached. Your limit will reset at 3pm"
+    folder = stream(lab, f'result("{words}", error=True)')
+    status = lab.wait(folder, "waiting", timeout=40)
+    assert "usage limit" in status["why"] and "15:00" in status["why"]
 
 
 def test_a_worker_that_hangs_is_running_until_somebody_ends_it_and_its_silence_shows(lab):

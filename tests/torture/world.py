@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,8 @@ from dispatch_hooks import dispatch, files, inbox, paths, processes, recover, ta
 from tests.harness.waiting import wait_until
 from tests.torture import faults
 from tests.torture.tree import Tree
+
+WHO = ["-c", "user.name=T", "-c", "user.email=t@example.com"]
 
 WORKER = """\
 #!/bin/sh
@@ -45,7 +46,9 @@ class World:
     def __init__(self) -> None:
         self.root = Path(tempfile.mkdtemp(prefix="dh-torture-")).resolve()
         self.project = self.root / "project"
-        subprocess.run(["git", "init", "-q", str(self.project)], check=True)  # whatever the folders above are
+        self.project.mkdir()
+        for words in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "first"]):  # whatever is above it
+            subprocess.run(["git", "-C", str(self.project), *WHO, *words], check=True)
         self.dirs = paths.Dirs(*(str(self.root / name) for name in paths.Dirs._fields))
         for folder in self.dirs:
             os.mkdir(folder, 0o700)
@@ -115,9 +118,9 @@ class World:
 
         wait_until(gone, 20)
 
-    def put_right(self, ahead: float = 10.0) -> None:
-        """What the next command does, `ahead` seconds from now (a fresh dispatch is left alone for two)."""
-        recover.recover(self.env(), now=time.time() + ahead)
+    def put_right(self) -> None:
+        """What every command does first. It leaves a dispatch alone for two seconds: its supervisor may be starting."""
+        recover.recover(self.env())
 
     def faults(self) -> list[str]:
         """What is wrong with the records now that all is over; an empty list is what is wanted."""
