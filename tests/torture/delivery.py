@@ -1,9 +1,10 @@
 """Events over two interleaved sessions of the real Claude Code, while hooks, watchers, posters and Claude Code itself
 are killed at random moments: none lost, none twice, none in the wrong chat.
 
-Told is what the model answered to in the turn that brought it. Twice is what stands in the conversation again after that.
-A turn that was killed before its request stays in a conversation that is resumed, its digest with it: that one comes
-again, and what the model so reads once more is counted apart. The two sessions are of two projects: news of a dead chat may go to the next one of its own.
+Told is what the model answered to in the turn that brought it. Twice is what stands in the conversation again after
+that. A turn that was killed before its request stays in a conversation that is resumed, its digest with it: that one
+comes again, and what the model so reads once more is counted apart. The two sessions are of two projects: news of a
+dead chat may go to the next one of its own.
 """
 
 import contextlib
