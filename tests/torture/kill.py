@@ -109,11 +109,13 @@ class Person:
 
     def arms(self, fault: Fault, thaw: bool) -> None:
         """Another watcher instead of the one that waits."""
-        for pid in self.chat._watchers():
-            processes.signal_all([pid], signal.SIGKILL)
-        _until(lambda: not self.chat._watchers(), 10)
+        self._without_watcher()
         self.thaws = self.thaws or thaw
         self.chat.watch(fault=fault)
+
+    def _without_watcher(self) -> None:
+        processes.signal_all(self.here()._watchers(), signal.SIGKILL)
+        _until(lambda: not self.chat._watchers(), 10)
 
     def _minds(self) -> None:
         """What goes on by itself meanwhile: wakes, a thaw, the next command's putting right."""
@@ -154,7 +156,9 @@ class Person:
         _until(over, 20)
 
     def leaves_and_comes_back(self, fault: Fault | None) -> None:
-        hosts.mark(self.here().pid)  # as it is while there are news; the gate lets a SessionEnd without any fall
+        if fault:  # SessionEnd has work where there are news and no watcher that hands over before it
+            self._without_watcher()
+            hosts.mark(self.here().pid)
         self.here().exit(fault)
         self.chat.start("resume")
 
