@@ -29,17 +29,20 @@ def close(run, now: float) -> None:
     run.ledger.end(lambda: _close_questions(run), run.ledger.write, lambda: _announce(run), lambda: _leave(run))
 
 
-def hand_over(folder: str, task: dict, status: dict, now: float) -> None:
-    """Has an engine of another machine start the supervisor there. Under the task's lock."""
+def hand_over(folder: str, task: dict, status: dict, now: float) -> str:
+    """Has an engine of another machine start the supervisor there, under the task's lock. Why it cannot yet, or ""."""
     settings = config.load()
     try:
         handover.send(folder, task, status, handover.settings(task, settings))
+    except BlockingIOError as error:
+        return f"{task['launcher']} does not answer: {error.strerror}"
     except OSError as error:
         why = f"{task['launcher']} did not take it: {error.strerror or error}"
         status.update(state="failed", why=why, ended=now, run=status["run"] + 1, supervisor=None)
         tasks.set_status(folder, status)
         outcome.announce(folder, task, status)
         tasks.deactivate(folder)
+    return ""
 
 
 def _judge(run, now: float) -> tuple[str, str]:

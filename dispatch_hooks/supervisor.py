@@ -96,7 +96,9 @@ def _run(folder: str, lock: int, lease=None) -> dict | None:
         slots = [] if lease else waiting.turn(folder, conversation.ordered(task, status, said), status, lock)
         try:
             if remote.elsewhere(task) and not lease:
-                ending.hand_over(folder, task, status, time.time())
+                why = ending.hand_over(folder, task, status, time.time())
+                if why:
+                    waiting.again(folder, status, why, lock)
             else:
                 Run(folder, task, status, said, lease).live()
         finally:

@@ -22,6 +22,9 @@ LOOK = 5.0
 GONE = 1.0
 """Seconds to the next look when one of them ended in the middle of this one."""
 
+ENGINE = 15.0
+"""Seconds until an engine that did not answer is tried again."""
+
 PATIENCE = 1800.0
 """Seconds between looks unrung: a logout takes bells away."""
 
@@ -88,6 +91,13 @@ def _record(folder: str, status: dict, why: str) -> None:
     if new != status:
         with contextlib.suppress(OSError):
             tasks.set_status(folder, new)
+
+
+def again(folder: str, status: dict, why: str, lock: int) -> None:
+    """Waits a little for an engine that does not answer, and begins anew."""
+    bell = files.bell(tasks.bell_file(folder))
+    _record(folder, status, why)
+    _wait(folder, lock, bell, [], ENGINE)
 
 
 def _wait(folder: str, lock: int, bell: int, ends: list[int], most: float = PATIENCE) -> None:

@@ -229,6 +229,18 @@ class TestSlurm:
         assert "Invalid partition" in cluster.wait(folder, "failed")["why"]
         assert [event["kind"] for event in cluster.pending()] == ["failed"]
 
+    def test_an_engine_that_does_not_answer_is_waited_for(self, cluster):
+        cluster.script("good", TICK)
+        cluster.slurm.kill("slurmctld")
+        try:
+            folder = send(cluster, "good")
+            wait_until(lambda: "engine does not answer" in overview.row(folder)["why"], 90, lambda: _log(folder))
+            assert overview.row(folder)["state"] == "waiting"
+        finally:
+            cluster.slurm.start_controller()
+        assert settled(cluster, folder, "finished")["run"] == 1
+        assert [event["kind"] for event in cluster.pending()] == ["finished"]
+
     def test_it_works_under_another_name_of_the_shared_folder(self, cluster, tmp_path, monkeypatch):
         """The far side sees the project and our folders at another path; its records speak of the host's."""
         top = cluster.slurm.top

@@ -67,15 +67,28 @@ def python(settings: dict) -> str:
     return settings.get("python") or there(settings, sys.executable)
 
 
+PASSING = 11
+"""EAGAIN: an OSError of this number is a BlockingIOError."""
+
+PASSES = ("unable to contact slurm controller", "temporarily", "timed out", "try again", "connection refused")
+"""What engines say of a trouble that passes by itself."""
+
+
 def ask(argv: list[str], feed: str = "", env: dict | None = None, seconds: float = 20.0) -> str:
-    """Runs a command of an engine; what it printed. OSError, with its last line, when it failed or did not answer."""
+    """Runs a command of an engine; what it printed.
+
+    OSError, with its last line, when it failed; BlockingIOError when it may do better in a while: it gave no answer, or
+    says with its words or its exit status (75, sysexits.h; ssh's 255) that this will pass.
+    """
     import subprocess
 
     try:
         done = subprocess.run(argv, input=feed, env=env, capture_output=True, text=True, timeout=seconds, check=False)
     except subprocess.TimeoutExpired:
-        raise TimeoutError(110, f"{argv[0]} did not answer for {seconds:.0f} s") from None
+        raise BlockingIOError(PASSING, f"{argv[0]} did not answer for {seconds:.0f} s") from None
     if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines()
-        raise OSError(5, said[-1][:300] if said else f"{argv[0]} ended with exit status {done.returncode}")
+        lines = (done.stderr or done.stdout).strip().splitlines()
+        said = lines[-1][:300] if lines else f"{argv[0]} ended with exit status {done.returncode}"
+        passing = done.returncode in (75, 255) or any(words in said.lower() for words in PASSES)
+        raise OSError(PASSING if passing else 5, said)
     return done.stdout
