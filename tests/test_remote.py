@@ -243,6 +243,8 @@ class TestSlurm:
 
     def test_it_works_under_another_name_of_the_shared_folder(self, cluster, tmp_path, monkeypatch):
         """The far side sees the project and our folders at another path; its records speak of the host's."""
+        if not cluster.slurm.apart:
+            pytest.skip("this machine makes no mount namespaces: both sides see the same names")
         top = cluster.slurm.top
         theirs = top / "elsewhere" / tmp_path.name
         move(cluster, top / "shared" / tmp_path.name, monkeypatch)
