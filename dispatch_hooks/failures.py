@@ -105,6 +105,8 @@ def _by_status(status: int | None) -> str:
 def _line(kind: str, task: dict, text: str, at: float | None, now: float) -> str:
     if kind == "missing":
         return missing(task["backend"], text)
+    if kind == "down" and text.startswith(SILENT):
+        return text  # our own words: why it was silent, nobody knows
     line = _WORDS[kind](task, at, now)
     return text if text.startswith(line.partition(";")[0]) else f'{line} ("{_short(text)}")'
 

@@ -75,14 +75,6 @@ def test_a_model_whose_cli_is_not_there_is_refused_with_how_to_get_it(chat, prod
     assert product.tasks() == {} and server.calls(host()) == 0
 
 
-def test_a_directive_that_is_not_there_yet_is_refused_and_never_ignored(chat, product, server):
-    here = chat()
-    here.say("dispatch opus to write the docs, budget $2")
-    here.wait_for("Not dispatched")
-    here.wait_for("budgets are not there yet")
-    assert product.tasks() == {}
-
-
 def test_free_words_are_relayed_by_the_host_model(chat, product, server):
     server.rule(
         worker("write the docs"),

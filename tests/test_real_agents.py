@@ -220,7 +220,8 @@ class TestEveryAgent:
         os.kill(agent.product.status("cellar")["supervisor"]["pid"], signal.SIGKILL)
         wait_until(lambda: agent.product.tasks()["cellar"]["state"] == "lost", 60)
         status = agent.product.wait("gate", "failed", timeout=120)
-        assert "said nothing for" in status["why"] or "did not answer" in status["why"]
+        told = ("said nothing for", "did not answer", "has reached its rate limit")  # some give up, and say so
+        assert any(words in status["why"] for words in told), status["why"]
         agent.alone()
 
     def test_an_endpoint_that_nobody_serves_fails_the_task_in_bounded_time(self, agent, server):

@@ -144,6 +144,7 @@ def test_keys_choose_tasks_and_tabs(shop):
     shop.fill()
 
     async def act(app, pilot):
+        await until(pilot, lambda: len(listed(app)) == 7)
         await pilot.press("down")
         await until(pilot, lambda: app.task["id"] == "perf-audit")
         await pilot.press("j", "k", "k", "n")

@@ -173,6 +173,7 @@ def test_a_watcher_ends_with_its_host_and_gives_back_what_it_had(lab, host):
     record = host.register()
     assert delivery.take(record, "p1", time.time())
     watcher = host.watched()
+    wait_until(lambda: host.file("watching").exists())
     host.process.kill()
     host.process.wait()
     assert watcher.wait(20) == 0

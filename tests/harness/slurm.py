@@ -137,6 +137,7 @@ class Slurm:
 
     def start_controller(self) -> None:
         self._daemon("slurmctld", "-D", name="slurmctld")
+        wait_until(lambda: "is UP" in self("scontrol", "ping").stdout, 40, self.logs)
 
     def start_node(self, node: str) -> None:
         """A slurmd that is another machine as far as processes go: its own machine id, host name, pids and mounts."""
