@@ -183,3 +183,9 @@ class TestWordsOfACommand:
     def test_each_job_is_asked_after_where_the_template_takes_one(self):
         found = command.look({"poll": ["echo", "{job}", "pending", "no", "room"]}, ["a", "b"])
         assert found == {job: {"state": "pending", "why": "no room", "where": ""} for job in ("a", "b")}
+
+
+def test_a_place_that_nobody_configured_starts_nothing_and_is_told(bare):
+    done = bare("dispatch", "--on", "mars", "look around")
+    assert done.returncode == 1 and 'there is no launcher "mars"' in done.stderr
+    assert bare.tasks() == {}

@@ -26,6 +26,7 @@ def dispatch(
     after: list[str] = typer.Option([], "--after", help="A task that must have finished first; repeat it."),
     budget: list[str] = typer.Option([], "--budget", help='What it may use: "$2", "200k tokens", "40 turns", "30m".'),
     base: str = typer.Option("", "--base", help="The branch, tag, commit or task that its worktree begins from."),
+    launcher: str = typer.Option("", "--on", metavar="LAUNCHER", help="Where it runs: a launcher of yours, or local."),
 ) -> None:
     """Dispatch one task. Its news go to the chat that runs this, else to the next chat in the project.
 
@@ -44,7 +45,7 @@ def dispatch(
         raise FatalError(f"the plan {plan_file} has no item; write lines like: - [ ] scan for secrets")
     task = _task(text, model, items, name or ids.slug(text, tasks.ids(project)))
     task.update(after=[parent.lower() for parent in after], budget=spoken_budget(budget))
-    task.update(worktree=True if base else worktree, base=base or None)
+    task.update(worktree=True if base else worktree, base=base or None, launcher=launcher or None)
     host = authority.host_above(authority.chain())
     origin = {
         "chat": host["chat"] if host else f"terminal-{tasks.project_name(project)}",
