@@ -202,6 +202,8 @@ def test_news_go_only_to_the_chat_that_asked(chat, product, server):
 
 
 def test_two_installs_handle_a_prompt_once(chat, product, server):
+    # Claude Code trusts a repository by its top; a worker's sandbox may have left an empty .git far above this folder.
+    product.sandbox.run("git", "init", "-q")
     product.install("--scope", "project")
     server.rule(worker("count the lines"), ticks("count-lines", "there are 42"), "done")
     product.configure('wake = "off"\n')
