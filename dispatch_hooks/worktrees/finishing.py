@@ -106,14 +106,14 @@ def _own(folder: str, env: dict, verb: str) -> Iterator[tuple[dict, dict, dict]]
             record.pop("merging", None)
             tasks.set_status(folder, status)
             tasks.deactivate(folder)
-    _wake(folder, task, env)
+    _wake(folder, env)
 
 
-def _wake(folder: str, task: dict, env: dict) -> None:
+def _wake(folder: str, env: dict) -> None:
     """What was said to the task meanwhile found its lock held."""
     if inputs.pending(folder, tasks.status(folder)):
         tasks.activate(folder)
-        launchers.get(task.get("launcher", "local")).start(folder, env)
+        launchers.start(folder, env)
 
 
 BECAME = {
