@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from dispatch_hooks import after, check, config, inputs, limits, outcome, tasks, worker, worktrees
+from dispatch_hooks import after, check, config, inputs, launchers, limits, outcome, tasks, worker, worktrees
 from dispatch_hooks.remote import handover
 from dispatch_hooks.worktrees import sharing
 
@@ -33,7 +33,7 @@ def hand_over(folder: str, task: dict, status: dict, now: float) -> str:
     """Has an engine of another machine start the supervisor there, under the task's lock. Why it cannot yet, or ""."""
     settings = config.load()
     try:
-        handover.send(folder, task, status, handover.settings(task, settings))
+        handover.send(folder, task, status, launchers.table(task["launcher"], settings))
     except BlockingIOError as error:
         return f"{task['launcher']} does not answer: {error.strerror}"
     except OSError as error:

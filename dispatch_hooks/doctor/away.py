@@ -40,11 +40,11 @@ def examine(ground: Ground, name: str, progress: Callable[[str], None], patience
 
 
 def _table(name: str) -> dict:
-    found = config.load()["launchers"]
-    if name not in found:
-        known = ", ".join(found) or "none; docs/clusters.md shows how to add one"
+    found = config.load()
+    if name not in found["launchers"]:
+        known = ", ".join(found["launchers"]) or "none; docs/clusters.md shows how to add one"
         raise FatalError(f'there is no launcher "{name}" in {paths.config_file()}; there are: {known}')
-    return {"launcher": name, **found[name]}
+    return launchers.table(name, found)
 
 
 def _submit(table: dict, place: str, ground: Ground) -> str:

@@ -41,11 +41,18 @@ KINDS = ("slurm", "ssh", "command")
 """The kinds of engine that a [launchers.NAME] table may name."""
 
 
-def get(kind: str = "local"):
+def get(kind: str):
     """The module of a kind of launcher."""
     from importlib import import_module
 
     return import_module(f"dispatch_hooks.launchers.{kind}")
+
+
+def table(name: str, config: dict) -> dict:
+    """The table of a launcher, with its name as "launcher". OSError for one that the configuration does not have."""
+    if name not in config["launchers"]:
+        raise OSError(2, f"the launcher {name} is no longer in the configuration")
+    return {"launcher": name, **config["launchers"][name]}
 
 
 def start(folder: str, env: dict) -> None:

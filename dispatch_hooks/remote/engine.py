@@ -66,13 +66,14 @@ def _said(name: str, config: dict, now: float) -> dict:
 
 
 def _ask(name: str, config: dict, now: float, kept: dict) -> dict:
-    table = config["launchers"].get(name)
-    if table is None:
-        return {"at": now, "jobs": kept["jobs"], "fault": f"the launcher {name} is no longer in the configuration"}
+    try:
+        table = launchers.table(name, config)
+    except OSError as error:
+        return {"at": now, "jobs": kept["jobs"], "fault": error.strerror}
     known = [remote.job(folder) for folder in tasks.handed_over()]
     wanted = [one["id"] for one in known if one.get("launcher") == name and one["id"]]
     try:
-        jobs = launchers.get(table["kind"]).look({"launcher": name, **table}, wanted) if wanted else {}
+        jobs = launchers.get(table["kind"]).look(table, wanted) if wanted else {}
     except OSError as error:
         return {"at": now, "jobs": kept["jobs"], "fault": f"{name} does not answer: {error.strerror or error}"}
     for one, verdict in jobs.items():

@@ -12,14 +12,6 @@ PRESS = 30.0
 """Seconds that a far supervisor has for a cancel before its engine ends the job."""
 
 
-def settings(task: dict, config: dict) -> dict:
-    """The launcher's table of a task. OSError for one that the config no longer has."""
-    name = task["launcher"]
-    if name not in config["launchers"]:
-        raise OSError(2, f"the launcher {name} is no longer in the configuration")
-    return {"launcher": name, **config["launchers"][name]}
-
-
 def send(folder: str, task: dict, status: dict, table: dict) -> str:
     """Hands a task to its engine, under the task's lock; the engine's name for the job. OSError when it will not.
 
@@ -80,6 +72,6 @@ def cancel(folder: str, config: dict, now: float) -> None:
 def end(folder: str, config: dict) -> None:
     """Has the engine end the job. OSError when it does not answer."""
     known = remote.job(folder)
-    table = config["launchers"].get(known.get("launcher"))
-    if table and known.get("id"):
-        launchers.get(table["kind"]).end({"launcher": known["launcher"], **table}, known["id"])
+    if known.get("id") and known["launcher"] in config["launchers"]:
+        table = launchers.table(known["launcher"], config)
+        launchers.get(table["kind"]).end(table, known["id"])
