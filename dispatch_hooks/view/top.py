@@ -93,7 +93,7 @@ class Top(App):
         super().__init__()
         self.animation_level = "none"
         self.board, self.env = overview.Board(project), env
-        self.rows: list[dict] = []
+        self.rows: list[dict] | None = None  # before the first look nobody knows whether there are tasks
         self.listed: list[tuple] = []
         self.selected = ""
         self.tails: dict[str, detail.Tail] = {}
@@ -192,7 +192,7 @@ class Top(App):
     @property
     def task(self) -> dict | None:
         """The row of the selected task."""
-        return next((r for r in self.rows if _key(r) == self.selected), None)
+        return next((r for r in self.rows or () if _key(r) == self.selected), None)
 
     @contextlib.contextmanager
     def while_shown(self) -> Iterator[None]:
@@ -200,12 +200,13 @@ class Top(App):
         try:
             yield
         except NoMatches:
-            if self.query("#main"):
+            if self.is_running:
                 raise
 
     async def show_task(self) -> None:
-        with self.while_shown():
-            await self._show_task()
+        if self.rows is not None:
+            with self.while_shown():
+                await self._show_task()
 
     async def _show_task(self) -> None:
         r = self.task
