@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -49,12 +50,14 @@ def install(sandbox: Sandbox, name: str) -> WorkerCli:
 
 
 def homes() -> Path:
-    """A folder for sandboxes outside the temporary one: codex lets its commands write there, wherever they work.
+    """A folder for sandboxes outside the temporary ones: codex lets its commands write there, wherever they work.
 
     What a killed test run left in it goes after a day.
     """
     folder = cache() / "homes"
-    folder.mkdir(exist_ok=True)
+    if any(folder.is_relative_to(Path(each).resolve()) for each in (tempfile.gettempdir(), "/tmp")):
+        folder = Path(f"/var/tmp/dispatch-hooks-tests-{os.getuid()}")  # the checkout itself is temporary
+    folder.mkdir(mode=0o700, exist_ok=True)
     for left in folder.iterdir():
         if time.time() - left.stat().st_mtime > 86400:
             rmtree(left, ignore_errors=True)
