@@ -9,7 +9,7 @@ from dispatch_hooks import config
 from dispatch_hooks.backends import quirks
 
 TESTED = {
-    "claude": "2.1.330", "codex": "0.169.0", "gemini": "0.61.0", "opencode": "1.18.33", "qwen": "0.15.10",
+    "claude": "2.1.332", "codex": "0.171.0", "gemini": "0.61.0", "opencode": "1.18.33", "qwen": "0.15.10",
     "copilot": "1.0.102",
 }  # fmt: skip
 """The version of each real program that the tests run."""

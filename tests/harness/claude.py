@@ -21,7 +21,7 @@ from pathlib import Path
 from .npm import installed
 from .waiting import PATIENCE, wait_until
 
-VERSION = "2.1.330"
+VERSION = "2.1.332"
 PACKAGE = "@anthropic-ai/claude-code"
 API_KEY = "sk-ant-api03-not-a-real-key-for-tests"
 

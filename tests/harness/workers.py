@@ -141,7 +141,7 @@ CLIS = {
     cli.name: cli
     for cli in (
         WorkerCli(
-            *("codex", "@openai/codex", "0.169.0", ".bin/codex", "gpt-5.5"),
+            *("codex", "@openai/codex", "0.171.0", ".bin/codex", "gpt-5.5"),
             prepare=_codex,
             shell=lambda command: tool("exec_command", cmd=command),
         ),
