@@ -9,7 +9,7 @@ import pytest
 
 from dispatch_hooks import config, dispatch, files, inbox, inputs, paths, processes, tasks, worker
 from tests.harness.claude import Sandbox
-from tests.harness.waiting import wait_until
+from tests.harness.waiting import PATIENCE, wait_until
 
 
 class Product:
@@ -57,7 +57,7 @@ class Product:
         found = next(iter(self.state.glob(f"projects/*/tasks/{task}/status.json")), None)
         return json.loads(found.read_text()) if found else {"state": "none"}
 
-    def wait(self, task: str, *states: str, timeout: float = 30) -> dict:
+    def wait(self, task: str, *states: str, timeout: float = PATIENCE) -> dict:
         """Until the task is in one of the states; its status."""
         wait_until(
             lambda: self.status(task)["state"] in states and _begun(self.status(task)),
@@ -132,7 +132,7 @@ class Bench:
         self.result = dispatch.start({"tasks": items}, origin, config.load(), dict(os.environ))
         return [tasks.folder(str(self.project), item["id"]) for item in items]
 
-    def wait(self, folder: str, *states: str, timeout: float = 20) -> dict:
+    def wait(self, folder: str, *states: str, timeout: float = PATIENCE) -> dict:
         """Until the task is in one of the states and nobody supervises it; its status."""
         over = set(states) & {*tasks.ENDED, "parked"}
         wait_until(

@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 STEP = 0.05
-PATIENCE = 40  # seconds: machines that test are loaded machines
+PATIENCE = 90  # seconds: machines that test are loaded machines, and only what fails waits so long
 
 
 def wait_until(predicate: Callable[[], T], timeout: float = PATIENCE, why: str | Callable[[], str] = "") -> T:
