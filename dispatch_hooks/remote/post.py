@@ -19,31 +19,35 @@ SHARE = 20
 """A round takes at most one part in so many of the time, however many tasks there are."""
 
 BLUR = 2.0
-"""Seconds for which a folder that has just changed is read again: two changes may bear the same time."""
+"""Seconds after which a folder that has changed is read once more: two changes may bear the same time."""
+
+NEVER = float("inf")
 
 
 class Post:
     """What a watcher sees of far supervisors; costs nothing while no engine has a task."""
 
     def __init__(self) -> None:
-        self.chats: set[str] = set()
-        self.stamp, self.read = 0, 0.0
+        self.chats: dict[str, str] = {}  # of each marker: written once, so read once
+        self.stamp, self.once_more = 0, NEVER
         self.seen: dict[str, int] = {}
         self.again = time.monotonic() + ROUND
 
     def expected(self) -> bool:
         """Whether engines have tasks."""
-        stamp, now = files.changed(os.path.dirname(tasks.handed_file("x/y"))), time.monotonic()
-        if stamp != self.stamp or now - self.read < BLUR:
-            self.read = now if stamp != self.stamp else self.read
+        folder, now = os.path.dirname(tasks.handed_file("x/y")), time.monotonic()
+        stamp = files.changed(folder)
+        if stamp != self.stamp or now >= self.once_more:
+            self.once_more = now + BLUR if stamp != self.stamp else NEVER
             self.stamp = stamp
-            self.chats = {tasks.handed_to(folder)[0] for folder in tasks.handed_over()}
+            known = self.chats
+            self.chats = {name: known.get(name) or _chat(name) for name in files.names(folder)}
         return bool(self.chats)
 
     def moved(self) -> bool:
         """Whether an inbox that a far supervisor may write to has changed, or what engines have."""
         expected = self.expected()
-        chats = {*self.chats, *self.seen} - {""}
+        chats = {*self.chats.values(), *self.seen} - {""}
         now = {chat: files.changed(os.path.join(inbox.folder(chat), "new")) for chat in chats}
         before, self.seen = self.seen, {**now, "": self.stamp} if expected else {}
         return any(stamp != before.get(chat, stamp) for chat, stamp in {**now, "": self.stamp}.items())
@@ -54,3 +58,7 @@ class Post:
         if begun >= self.again:
             ask()
             self.again = begun + max(ROUND, SHARE * (time.monotonic() - begun))
+
+
+def _chat(marker: str) -> str:
+    return tasks.handed_to(tasks.by_key(marker))[0]
