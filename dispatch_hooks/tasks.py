@@ -102,8 +102,18 @@ def key(folder: str) -> str:
 
 def by_key(name: str) -> str:
     """The task folder of such a name."""
+    return _by_key(paths.dirs().state, name)
+
+
+def _by_key(state: str, name: str) -> str:
     project, _, task = name.partition("~")
-    return os.path.join(paths.dirs().state, "projects", project, "tasks", task)
+    return os.path.join(state, "projects", project, "tasks", task)
+
+
+def _listed(place: str) -> list[str]:
+    """The task folders whose names stand in a folder of the state folder."""
+    state = paths.dirs().state
+    return [_by_key(state, name) for name in files.names(os.path.join(state, place))]
 
 
 def runtime(folder: str) -> str:
@@ -198,8 +208,7 @@ def handed_to(folder: str) -> tuple[str, str]:
 
 def handed_over() -> list[str]:
     """The folders of all tasks that engines have."""
-    parts = (name.partition("~") for name in files.names(os.path.join(paths.dirs().state, "remote")))
-    return [os.path.join(paths.dirs().state, "projects", project, "tasks", task) for project, _, task in parts]
+    return _listed("remote")
 
 
 # the active list
@@ -222,7 +231,7 @@ def deactivate(folder: str) -> None:
 
 def active() -> list[str]:
     """The folders of all tasks of this user that have a supervisor, or should have."""
-    return [by_key(name) for name in files.names(os.path.join(paths.dirs().state, "active"))]
+    return _listed("active")
 
 
 def note_asking(folder: str) -> None:

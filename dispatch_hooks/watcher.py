@@ -76,6 +76,7 @@ class Watcher:
         self.leaving = self.rung = False
         self.fresh = True
         self.post = post.Post()
+        self.chats: dict[str, str] = {}
         import signal
 
         signal.signal(signal.SIGTERM, self._leave)
@@ -133,7 +134,7 @@ class Watcher:
 
     def _patience(self, own: list[str]) -> float:
         """Short while there is an end that no descriptor tells of: a supervisor that has only been started, too."""
-        ends = [self.host_end, *(self.ends.get(folder, (0, None))[1] for folder in own)]
+        ends = [self.host_end, *(self.ends.get(folder, (0, None))[1] for folder in self._here(own))]
         return LOOK if None in ends else PATIENCE
 
     def _host(self) -> dict | None:
@@ -169,18 +170,17 @@ class Watcher:
         return True
 
     def _own_tasks(self, host: dict) -> list[str]:
-        chats = hosts.chats_of(host)
-        return [folder for folder in tasks.active() if (tasks.read(folder) or {}).get("chat") in chats]
+        chats, known = hosts.chats_of(host), self.chats
+        self.chats = {folder: known.get(folder) or _chat(folder) for folder in tasks.active()}
+        return [folder for folder, chat in self.chats.items() if chat in chats]
 
     def _mind_supervisors(self, own: list[str]) -> None:
         """Hears of the end of each supervisor; one that died without a record is put right at once."""
         for folder in [f for f in self.ends if f not in own]:
             self._unwatch(folder)
         gone = False
-        for folder in own:
+        for folder in self._here(own):
             who = tasks.status(folder).get("supervisor") or {}
-            if tasks.handed(folder):
-                continue
             if who and self.ends.get(folder, (0, None))[0] != who["pid"]:
                 self._unwatch(folder)
                 self.ends[folder] = (who["pid"], processes.end_handle(who["pid"]))
@@ -192,6 +192,10 @@ class Watcher:
         handle = self.ends.pop(folder, (0, None))[1]
         if handle is not None:
             os.close(handle)
+
+    def _here(self, own: list[str]) -> list[str]:
+        """Those that no engine has: of the others `post` hears."""
+        return [folder for folder in own if not self.post.minds(folder)] if self.post.expected() else own
 
     def _due(self, host: dict, own: list[str], policy: str) -> list[dict]:
         events = [event for chat in hosts.chats_of(host) for event in inbox.pending(chat)]
@@ -251,6 +255,10 @@ class Watcher:
     def _hand_over(self) -> int:
         session_end.hand_over(self.pid)
         return 0
+
+
+def _chat(folder: str) -> str:
+    return (tasks.read(folder) or {}).get("chat", "")
 
 
 def wakes(event: dict, policy: str, more_to_come: bool) -> bool:

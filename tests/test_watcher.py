@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dispatch_hooks import config, files, hosts, inbox, paths, processes, resources, steer, tasks
+from dispatch_hooks import config, dispatch, files, hosts, inbox, paths, processes, resources, steer, tasks
 from dispatch_hooks import watcher as watching
 from dispatch_hooks.host import delivery, session_end
 from tests.harness.waiting import wait_until
@@ -96,6 +96,20 @@ def test_a_question_wakes_once_and_never_again(lab, host):
     text = steps.step(time.time() + 120)[0]
     assert "finished" in text and "Which one?" not in text
     assert steps.step(time.time() + 180)[0] == ""
+
+
+def test_tasks_that_engines_have_are_no_reason_to_look_often(lab, host, monkeypatch):
+    """Their news are looked for by `post`; of those here without a descriptor the watcher has to look itself."""
+    monkeypatch.setattr(dispatch.launchers, "start", lambda *_: None)
+    lab.script("good", TICK)
+    (away,) = lab.dispatch("good")
+    files.write(tasks.handed_file(away), f"{lab.chat}\nengine\n")
+    steps = inside(host)
+    assert steps.step(time.time()) == ("", watching.PATIENCE)
+    (here,) = lab.dispatch("good")
+    assert steps.step(time.time()) == ("", watching.LOOK)
+    for folder in (away, here):
+        tasks.deactivate(folder)
 
 
 def test_no_more_than_six_wakes_a_minute_and_none_is_forgotten(lab, host):

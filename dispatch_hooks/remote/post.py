@@ -28,21 +28,24 @@ class Post:
     """What a watcher sees of far supervisors; costs nothing while no engine has a task."""
 
     def __init__(self) -> None:
-        self.chats: dict[str, str] = {}  # of each marker: written once, so read once
+        self.chats: dict[str, str] = {}  # of each task that engines have: its marker never changes, so it is read once
         self.stamp, self.once_more = 0, NEVER
         self.seen: dict[str, int] = {}
         self.again = time.monotonic() + ROUND
 
     def expected(self) -> bool:
         """Whether engines have tasks."""
-        folder, now = os.path.dirname(tasks.handed_file("x/y")), time.monotonic()
-        stamp = files.changed(folder)
+        stamp, now = files.changed(os.path.dirname(tasks.handed_file("x/y"))), time.monotonic()
         if stamp != self.stamp or now >= self.once_more:
             self.once_more = now + BLUR if stamp != self.stamp else NEVER
             self.stamp = stamp
             known = self.chats
-            self.chats = {name: known.get(name) or _chat(name) for name in files.names(folder)}
+            self.chats = {folder: known.get(folder) or tasks.handed_to(folder)[0] for folder in tasks.handed_over()}
         return bool(self.chats)
+
+    def minds(self, folder: str) -> bool:
+        """Whether an engine had the task at the last look."""
+        return folder in self.chats
 
     def moved(self) -> bool:
         """Whether an inbox that a far supervisor may write to has changed, or what engines have."""
@@ -58,7 +61,3 @@ class Post:
         if begun >= self.again:
             ask()
             self.again = begun + max(ROUND, SHARE * (time.monotonic() - begun))
-
-
-def _chat(marker: str) -> str:
-    return tasks.handed_to(tasks.by_key(marker))[0]
