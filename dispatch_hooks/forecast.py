@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from collections import Counter
+
 from dispatch_hooks import after, queue, tasks
 
 
@@ -10,13 +13,13 @@ class Forecast:
 
     def __init__(self, settings: dict) -> None:
         self.settings, self.waiting, self.new = settings, {}, set()
-        found = [(folder, tasks.status(folder)) for folder in tasks.active()]
-        self.waiters = sum(status["state"] == "waiting" for _, status in found)
-        self.turns = len(queue.tickets())
-        backends = [(tasks.read(folder) or {}).get("backend", "") for folder, s in found if s["state"] in tasks.RUNNING]
-        self.busy = {queue.MACHINE: len(backends)}
-        for backend in backends:
-            self.busy[queue.safe(backend)] = self.busy.get(queue.safe(backend), 0) + 1
+        away = set(tasks.handed_over())  # no place here is theirs, and their engine has a queue of its own
+        found = [(folder, tasks.status(folder)["state"]) for folder in tasks.active() if folder not in away]
+        self.waiters = sum(state == "waiting" for _, state in found)
+        self.turns = Counter(queue.lines())
+        self.busy, self.away = Counter(), functools.cache(queue.away)
+        for folder in (folder for folder, state in found if state in tasks.RUNNING):
+            self.busy.update(_bounds(queue.kind(tasks.read(folder) or {"backend": ""})))
 
     def add(self, task: dict) -> str:
         """Counts a task in; why it is too many, else ""."""
@@ -24,14 +27,17 @@ class Forecast:
         parents = self._parents(task)
         if parents:
             return self._wait(task, parents)
-        kinds = (queue.MACHINE, queue.safe(task["backend"]))
-        caps = [(self.busy.get(kind, 0), queue.cap(kind, self.settings)) for kind in kinds]
-        if not queue.paused() and not self.turns and all(cap is None or busy < cap for busy, cap in caps):
-            for kind in kinds:
-                self.busy[kind] = self.busy.get(kind, 0) + 1
+        kind = queue.kind(task)
+        line = queue.line(kind)
+        if not queue.paused() and not self.turns[line] and not any(map(self._full, _bounds(kind))):
+            self.busy.update(_bounds(kind))
             return ""
-        self.turns += 1
-        return self._wait(task, "paused" if queue.paused() else queue.place(self.turns - 1))
+        self.turns[line] += 1
+        return self._wait(task, "paused" if queue.paused() else queue.place(self.turns[line] - 1))
+
+    def _full(self, kind: str) -> bool:
+        cap = queue.cap(kind, self.settings)
+        return cap is not None and self.busy[kind] + self.away(kind) >= cap
 
     def _parents(self, task: dict) -> str:
         """What it waits for; its folder is not there yet, and nobody can have released it."""
@@ -51,3 +57,8 @@ class Forecast:
         self.waiting[task["id"]] = why
         self.waiters += 1
         return ""
+
+
+def _bounds(kind: str) -> tuple[str, ...]:
+    """What bounds how many run: of all on this machine and of a backend, or of a launcher."""
+    return (kind,) if kind.startswith(queue.AWAY) else (queue.MACHINE, kind)

@@ -99,13 +99,23 @@ def ring() -> None:
 
 
 def _ticket(folder: str, task: dict) -> str:
-    return f"{int(task['made'] * 1e6):020}~{_kind(task)}~{tasks.key(folder)}"
+    return f"{int(task['made'] * 1e6):020}~{kind(task)}~{tasks.key(folder)}"
 
 
-def _kind(task: dict) -> str:
+def kind(task: dict) -> str:
     """What the queue of a task is called: by its backend here, by its launcher elsewhere."""
     launcher = task.get("launcher", "local")
     return safe(task["backend"]) if launcher == "local" else f"{AWAY}{safe(launcher)}"
+
+
+def line(kind: str) -> str:
+    """Who stands in one line: all that wait for this machine, and those of each launcher by themselves."""
+    return kind if kind.startswith(AWAY) else MACHINE
+
+
+def lines() -> list[str]:
+    """The line of each ticket."""
+    return [line(_backend(name)) for name in tickets()]
 
 
 def tickets() -> list[str]:
@@ -212,9 +222,14 @@ def _free(kind: str, settings: dict) -> int:
     most = cap(kind, settings)
     if most is None:
         return WITHOUT_END
-    if kind.startswith(AWAY):
-        return most - sum(safe(tasks.handed_to(folder)[1]) == kind.removeprefix(AWAY) for folder in tasks.handed_over())
-    return most - sum(files.held(path) for path in _slots(kind))
+    return most - away(kind) - sum(files.held(path) for path in _slots(kind))
+
+
+def away(kind: str) -> int:
+    """How many tasks an engine has; of this machine's own kinds none."""
+    if not kind.startswith(AWAY):
+        return 0
+    return sum(safe(tasks.handed_to(folder)[1]) == kind.removeprefix(AWAY) for folder in tasks.handed_over())
 
 
 def _slots(kind: str) -> list[str]:
@@ -255,8 +270,10 @@ def go_on() -> None:
 
 def before(folder: str) -> int | None:
     """How many wait before a task that waits for its turn; None for one that does not."""
-    names = [_key(name) for name in tickets()]
-    return names.index(tasks.key(folder)) if tasks.key(folder) in names else None
+    waiting = tickets()
+    mine = next((name for name in waiting if _key(name) == tasks.key(folder)), None)
+    same = [name for name in waiting if mine and line(_backend(name)) == line(_backend(mine))]
+    return same.index(mine) if mine else None
 
 
 def place(ahead: int) -> str:
