@@ -25,13 +25,17 @@ NEVER = float("inf")
 
 
 class Post:
-    """What a watcher sees of far supervisors; costs nothing while no engine has a task."""
+    """What a watcher sees of far supervisors; costs nothing while no engine has a task.
+
+    Made before the watcher's first look: what comes after that has moved.
+    """
 
     def __init__(self) -> None:
         self.chats: dict[str, str] = {}  # of each task that engines have: its marker never changes, so it is read once
         self.stamp, self.once_more = 0, NEVER
         self.seen: dict[str, int] = {}
         self.again = time.monotonic() + ROUND
+        self.moved()
 
     def expected(self) -> bool:
         """Whether engines have tasks."""
@@ -49,11 +53,11 @@ class Post:
 
     def moved(self) -> bool:
         """Whether an inbox that a far supervisor may write to has changed, or what engines have."""
-        expected = self.expected()
+        self.expected()
         chats = {*self.chats.values(), *self.seen} - {""}
-        now = {chat: files.changed(os.path.join(inbox.folder(chat), "new")) for chat in chats}
-        before, self.seen = self.seen, {**now, "": self.stamp} if expected else {}
-        return any(stamp != before.get(chat, stamp) for chat, stamp in {**now, "": self.stamp}.items())
+        now = {"": self.stamp, **{chat: files.changed(os.path.join(inbox.folder(chat), "new")) for chat in chats}}
+        before, self.seen = self.seen, now if self.chats else {"": self.stamp}
+        return any(stamp != before.get(chat, stamp) for chat, stamp in now.items())
 
     def round(self, ask: Callable[[], object]) -> None:
         """Asks the engines, if it is time to."""
