@@ -12,7 +12,7 @@ from bench import clusters, context, hooks, others, spawn, wake
 from bench import line as drawn
 from bench.measure import Row
 
-UNITS = {"x": "", "ms": " ms", "MiB": " MiB", "tokens": " tok", "calls": ""}
+UNITS = {"x": "", "ms": " ms", "MiB": " MiB", "KiB": " KiB", "tokens": " tok", "calls": ""}
 
 WIDTH = 62
 
