@@ -15,7 +15,7 @@ from dispatch_hooks.worktrees import sharing
 def close(run, now: float) -> None:
     """Ends a run of the supervisor (whose lock is held until after this)."""
     worker.leave_none(run.mark, os.getpid())
-    if run.end.get("interrupted") or run.end.get("superseded"):
+    if run.end.get("interrupted") or (run.lease and not run.lease.holds()):
         return  # the engine says what became of it, or starts it again, or has done so already
     try:
         state, why = _judge(run, now)

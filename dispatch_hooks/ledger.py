@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import time
+from collections.abc import Callable
 
 from dispatch_hooks import files, hiding, plan, tasks
 
@@ -43,8 +44,9 @@ def earlier(task: dict, status: dict) -> list[dict]:
 class Ledger:
     """status.json, events.jsonl and worker.log of one run."""
 
-    def __init__(self, folder: str, task: dict, status: dict) -> None:
-        self.folder, self.task, self.status = folder, task, status
+    def __init__(self, folder: str, task: dict, status: dict, ours: Callable[[], bool] = lambda: True) -> None:
+        """ours: whether the record is still this run's to write."""
+        self.folder, self.task, self.status, self.ours = folder, task, status, ours
         self.changed: set[str] = set(status.get("files") or [])
         self._saved, self._at = "", 0.0
         self._journal: int | None = None
@@ -79,7 +81,8 @@ class Ledger:
     def write(self) -> None:
         """In place, so that the event that is made of it shows no more than the record."""
         self.status.update(self.hide.value(self.status))
-        tasks.set_status(self.folder, self.status)
+        if self.ours():
+            tasks.set_status(self.folder, self.status)
 
     def end(self, *acts) -> None:
         """Does the last steps of a run in their order, again and again until the disk has taken all of them."""

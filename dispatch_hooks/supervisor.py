@@ -83,7 +83,7 @@ def _waits(folder: str) -> bool:
 def _run(folder: str, lock: int, lease=None) -> dict | None:
     """One run, under the task's lock, if there is anything to do. What it was started with; None: it is not ours."""
     task, status = tasks.read(folder), tasks.status(folder)
-    if task is None or (_anothers(status) and not lease):
+    if task is None or not (lease.holds() if lease else not _anothers(status)):
         return None
     said = inputs.pending(folder, status)
     if inputs.cancelled(folder):
@@ -123,7 +123,7 @@ class Run:
         self.status.update(started=None, ended=None, was="", failure="", until=None, earlier=earlier(self.task, status))
         self.before = dict(self.status)
         self.mark = worker.mark(folder, self.status["run"])
-        self.ledger = Ledger(folder, self.task, self.status)
+        self.ledger = Ledger(folder, self.task, self.status, *([lease.holds] if lease else []))
         self.end: dict = {}
         self.deadline: float | None = None
         self.worker: worker.Worker | None = None

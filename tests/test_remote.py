@@ -299,6 +299,23 @@ class TestLease:
         assert files.read_json(os.path.join(folder, "lease")) == other
         remote.take_back(folder)
 
+    @pytest.mark.parametrize("how", ["another took its lease", "its job was taken back"])
+    def test_a_supervisor_that_counts_no_more_writes_no_end(self, engineered, how):
+        engineered.script("slow", f"while [ ! -e {engineered.root}/go ]; do sleep 0.1; done; {TICK}; sleep 2")
+        folder = send(engineered, "slow")
+        status = running(folder)
+        pids = supervisors(folder)
+        if how == "another took its lease":
+            files.write_json(os.path.join(folder, "lease"), {"who": {"machine": "another"}, "beat": 1})
+        else:
+            remote.take_back(folder)
+        tasks.set_status(folder, {**status, "state": "lost"})
+        (engineered.root / "go").touch()
+        wait_until(lambda: not any(processes.started(pid) for pid in pids), 60)
+        assert tasks.status(folder)["state"] == "lost" and engineered.pending() == []
+        assert os.path.exists(os.path.join(folder, "lease")) == (how == "another took its lease")
+        remote.take_back(folder)
+
     def test_a_job_that_its_engine_forgot_is_lost_when_nobody_renews(self, engineered, quick, monkeypatch):
         monkeypatch.setattr(engine, "SILENT", 3.0)
         engineered.script("slow", "exec sleep 600")

@@ -3,11 +3,13 @@
     <state>/remote/<project>~<id>     a marker: an engine has the task; a line with its chat, a line with its launcher
     <state>/remote/.engines/<name>    what an engine said last, and when: {"at","jobs": {job: VERDICT},"fault"}
     <state>/remote/.run/<job>/…       the runtime folder of a far supervisor
-    <task folder>/job.json            {"launcher","name","id","run"}; its id is "" until the engine has taken it
+    <task folder>/job.json            {"launcher","name","id","run"}; its id is "" until the engine has taken it;
+                                      "over": true when it was taken back
     <task folder>/lease               renewed by the far supervisor: {"who","beat"}
 
 Nothing here leans on flock, pids, FIFOs or clocks across machines. The engine's word decides; a lease tells of a
-supervisor that the engine believes in and nobody hears; a far supervisor whose lease is somebody else's gives up.
+supervisor that the engine believes in and nobody hears; a far supervisor whose lease is somebody else's, or whose job
+was taken back, gives up.
 """
 
 from __future__ import annotations
@@ -26,7 +28,15 @@ def elsewhere(task: dict) -> bool:
 
 
 def job(folder: str) -> dict:
-    return files.read_json(os.path.join(folder, "job.json")) or {}
+    return files.read_json(_job_file(folder)) or {}
+
+
+def set_job(folder: str, known: dict) -> None:
+    files.write_json(_job_file(folder), known)
+
+
+def _job_file(folder: str) -> str:
+    return os.path.join(folder, "job.json")
 
 
 def run_folder(name: str) -> str:
@@ -34,7 +44,8 @@ def run_folder(name: str) -> str:
 
 
 def take_back(folder: str) -> None:
-    """The engine has it no more."""
+    """The engine has it no more. Its marker goes last: whoever finds that does all of this again."""
     files.clear(run_folder(job(folder).get("name") or "none"))
+    set_job(folder, {**job(folder), "over": True})
     files.remove(os.path.join(folder, "lease"))
     files.remove(tasks.handed_file(folder))

@@ -20,22 +20,24 @@ def is_far() -> bool:
 
 
 def arrive(folder: str) -> Lease:
-    """The lease of a far supervisor, taken; and a runtime folder that no earlier start of the same job has."""
+    """The lease of a far supervisor, taken if its job counts; and a runtime folder that no earlier start of it has."""
     dirs = paths.dirs()
     own = os.path.join(dirs.runtime, f"{processes.machine()}.{os.getpid()}")
     os.environ[paths.ENV] = paths.join(dirs._replace(runtime=own))
     files.own_folder(own)
     lease = Lease(folder)
-    lease.take()
+    if lease.wanted():
+        lease.take()
     return lease
 
 
 def depart(folder: str, lease: Lease) -> int:
     """The last act of a far supervisor: the engine has the task no more, unless it is to start it again."""
+    if not lease.holds():
+        return 0
     if tasks.status(folder)["state"] in tasks.RUNNING:
         return INTERRUPTED
-    if lease.holds():
-        remote.take_back(folder)
+    remote.take_back(folder)
     return 0
 
 
@@ -43,7 +45,7 @@ class Lease:
     """Proof of life of a far supervisor; whoever took it last is the one that counts."""
 
     def __init__(self, folder: str) -> None:
-        self.path = os.path.join(folder, "lease")
+        self.folder, self.path = folder, os.path.join(folder, "lease")
         self.who = processes.identity(os.getpid())
         self.beat, self.at = 0, time.monotonic()
 
@@ -66,6 +68,13 @@ class Lease:
         return True
 
     def holds(self) -> bool:
-        """Whether nobody else has taken it since."""
+        """Whether nobody else has taken it since, nor the job back."""
         found = files.read_json(self.path)
-        return found is None or found["who"] == self.who
+        return (found is None or found["who"] == self.who) and self.wanted()
+
+    def wanted(self) -> bool:
+        """Whether the task is in the hands of our job. A record, not the marker: who looks for a file on a shared
+        folder may be told for a minute that it is not there.
+        """
+        known = remote.job(self.folder)
+        return known.get("name") == os.environ[remote.JOB] and not known.get("over")

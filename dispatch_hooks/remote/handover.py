@@ -25,14 +25,14 @@ def send(folder: str, task: dict, status: dict, table: dict) -> str:
         found = module.find(table, before["name"])
     else:
         found, before = "", {"launcher": table["launcher"], "name": _name(folder, run), "id": "", "run": run}
-        files.write_json(os.path.join(folder, "job.json"), before)
+        remote.set_job(folder, before)
     files.write(tasks.handed_file(folder), f"{task['chat']}\n{table['launcher']}\n")
     try:
         found = found or module.start(table, _spec(folder, before, table))
     except OSError:
         files.remove(tasks.handed_file(folder))
         raise
-    files.write_json(os.path.join(folder, "job.json"), {**before, "id": found})
+    remote.set_job(folder, {**before, "id": found})
     return found
 
 
