@@ -1,6 +1,6 @@
 """Putting right what a kill left behind. Run by watcher, SessionStart and every command; never by an idle hook.
 
-Rules, for each task on the active list that no supervisor holds:
+Rules, for each task on the active list, or handed to an engine, that no supervisor holds:
 - never started, or waiting: its supervisor is started (it was promised; nothing runs yet).
 - ended on record: what was not announced is announced, and it leaves the list.
 - parked or ended, and an answer or note is waiting for it: its supervisor is started.
@@ -46,7 +46,7 @@ def recover(env: dict, now: float | None = None) -> list[str]:
         _each(batch["name"], lambda batch=batch: dispatch.launch(batch, env))
     lost = [
         tasks.key(folder)
-        for folder in tasks.active()
+        for folder in dict.fromkeys([*tasks.active(), *tasks.handed_over()])
         if _each(tasks.key(folder), lambda folder=folder: _recover(folder, env, now)) == "lost"
     ]
     _outstanding()
@@ -95,25 +95,35 @@ def _recover(folder: str, env: dict, now: float) -> str:
 
 
 def _of_engine(folder: str, task: dict, env: dict, now: float) -> str:
-    """A task that was handed to an engine: alive as long as that believes in it."""
+    """A task that was handed to an engine: alive as long as that believes in it.
+
+    What its far supervisor recorded goes before the engine's words, and the record before the marker is taken away:
+    whoever is killed between, somebody does the rest.
+    """
     if files.held(tasks.lock_file(folder)):
         return "alive"  # it is being handed over
     settings = config.load()
     if inputs.cancelled(folder):
-        handover.cancel(folder, settings, now)
-    elif not remote.job(folder).get("id"):
-        launchers.start(folder, env)  # whoever handed it over was killed: the engine is asked whether it has it
+        return "cancelled" if handover.cancel(folder, settings, now) else "alive"
+    if not remote.job(folder).get("id"):
+        launchers.start(folder, env)  # nobody knows whether the engine took it: it is asked
         return "started"
-    over = engine.verdict(folder, settings, now) if tasks.handed(folder) else ("cancelled", "")
+    over = engine.verdict(folder, settings, now)
     lock = files.lock(tasks.lock_file(folder)) if over else None
     if lock is None:
         return "alive"
     try:
+        fell = not remote.recorded(folder)
+        if fell:
+            _record(folder, task, tasks.status(folder), now, *over)
         remote.take_back(folder)
-        return _bury(folder, task, tasks.status(folder), now, *over)
+        if fell:
+            _announce(folder, task, tasks.status(folder))
+            return "lost"
     finally:
         os.close(lock)
         queue.ring()
+    return _recover(folder, env, now)
 
 
 def _elsewhere(status: dict) -> bool:
@@ -128,30 +138,37 @@ def _start_late(folder: str, task: dict, env: dict, now: float) -> str:
     return "started"
 
 
-def _bury(
-    folder: str, task: dict, status: dict, now: float, state: str = "lost", why: str = "its supervisor was killed"
-) -> str:
+def _bury(folder: str, task: dict, status: dict, now: float) -> str:
     """Under the task's lock: the true state, announced, and the task off the active list."""
-    was = status["state"]
+    lost = status["state"] in tasks.RUNNING
     if inputs.cancelled(folder):
         inputs.end_cancelled(folder, status, now)
         return "cancelled"
-    if was in tasks.RUNNING or (was == "waiting" and remote.elsewhere(task)):
-        worker.leave_none(worker.mark(folder, status["run"]))
-        items = plan.read(tasks.read_text(task, "plan.md"))
-        ticked, total = plan.count(items)
-        output = bool(tasks.read_text(task, "output.md", 1))
-        status.update(state=state, why=why, ended=now, ticked=ticked, items=total)
-        status.update(output=output, worker=None)
-        worktrees.settle(task, status, state)
-        worktrees.tidy(task, status, state)
-        tasks.set_status(folder, status)
+    if lost:
+        _record(folder, task, status, now, "lost", "its supervisor was killed")
     if worktrees.go_on(task, status):
         tasks.set_status(folder, status)
+    _announce(folder, task, status)
+    return "lost" if lost else "announced"
+
+
+def _record(folder: str, task: dict, status: dict, now: float, state: str, why: str) -> None:
+    """The end of a run that its supervisor could not record; one that its engine ended before it began counts, too."""
+    worker.leave_none(worker.mark(folder, status["run"]))
+    items = plan.read(tasks.read_text(task, "plan.md"))
+    ticked, total = plan.count(items)
+    output = bool(tasks.read_text(task, "output.md", 1))
+    status.update(state=state, why=why, ended=now, ticked=ticked, items=total)
+    status.update(output=output, worker=None)
+    worktrees.settle(task, status, state)
+    worktrees.tidy(task, status, state)
+    tasks.set_status(folder, status)
+
+
+def _announce(folder: str, task: dict, status: dict) -> None:
     outcome.announce(folder, task, status)
     tasks.deactivate(folder)
     after.ring(folder)
-    return "lost" if was in tasks.RUNNING else "announced"
 
 
 def _outstanding() -> None:

@@ -87,8 +87,8 @@ def cancel(folder: str, env: dict) -> str:
     tasks.activate(folder)  # first, so that recover finds a mark that nobody was woken for
     inputs.cancel(folder)
     files.ring(tasks.bell_file(folder))
-    if tasks.handed(folder):
-        handover.cancel(folder, config.load(), time.time())
+    if tasks.handed(folder) and handover.cancel(folder, config.load(), time.time()):
+        return tasks.status(folder)["state"]
     lock = None if tasks.supervised(folder) else files.lock(tasks.lock_file(folder))
     if lock is None:  # its supervisor finds the mark, at its next look or at its last
         return "cancelling"

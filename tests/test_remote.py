@@ -14,7 +14,9 @@ import pytest
 from dispatch_hooks import (
     config,
     files,
+    inputs,
     launchers,
+    outcome,
     overview,
     paths,
     processes,
@@ -52,6 +54,55 @@ def engineered(request, lab, monkeypatch):
     return _away(request, lab, monkeypatch, "command")
 
 
+@pytest.fixture
+def paper(lab, quick):
+    """The lab with a launcher "engine" whose jobs never run: they are what paper.say says of them."""
+    paper = Paper(lab)
+    yield paper
+    for folder in tasks.active():
+        steer.cancel(folder, dict(os.environ))
+    wait_until(lambda: recover.recover(dict(os.environ)) == tasks.handed_over() == [])
+
+
+class Paper:
+    """An engine on paper: a file for each job, with what it says of it."""
+
+    def __init__(self, lab) -> None:
+        self.lab, self.top, program = lab, lab.root / "paper", lab.root / "paper.sh"
+        self.top.mkdir()
+        program.write_text(PAPER.format(top=self.top))
+        program.chmod(0o755)
+        verbs = {"submit": "{name}", "poll": "{jobs}", "cancel": "{job}"}
+        _configure({"kind": "command", **{verb: [str(program), verb, hole] for verb, hole in verbs.items()}})
+        lab.script("good", TICK)
+
+    def pending(self) -> str:
+        """A task whose job waits there, and is known to."""
+        folder = send(self.lab, "good")
+        wait_until(lambda: remote.job(folder).get("id"), 60, lambda: _log(folder))
+        return folder
+
+    def say(self, folder: str, words: str) -> None:
+        (self.top / remote.job(folder)["name"]).write_text(words)
+
+    def submitted(self) -> list[str]:
+        return (self.top / "submitted").read_text().split()
+
+    def cancelled(self) -> list[str]:
+        found = self.top / "cancelled"
+        return found.read_text().split() if found.exists() else []
+
+
+PAPER = """#!/bin/sh
+cd {top}; verb=$1; shift
+case $verb in
+submit) cat > /dev/null; echo $1 >> submitted; while [ -e busy ]; do sleep 0.05; done; echo pending no room > $1 ;;
+poll) for job; do [ ! -e $job ] || echo $job $(cat $job); done ;;
+cancel) echo ended cancelled > $1; echo $1 >> cancelled ;;
+esac
+"""
+
+
 def _away(request, lab, monkeypatch, kind: str):
     bin_folder = lab.root / "data" / "bin"
     bin_folder.mkdir(parents=True)
@@ -68,12 +119,16 @@ def _away(request, lab, monkeypatch, kind: str):
         table.update(host="127.0.0.1", options=server.options, export=["PATH"])
     else:
         table.update(request.getfixturevalue("engine"))
-    path = Path(os.environ["DISPATCH_HOOKS_DIRS"].split("\n")[0]) / "config.toml"
+    _configure(table)
+    return lab
+
+
+def _configure(table: dict) -> None:
+    path = Path(paths.config_file())
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = "\n".join(f"{key} = {json.dumps(value)}" for key, value in table.items())
     with open(path, "a", encoding="utf-8") as f:
         f.write(f"[launchers.engine]\n{rows}\n")
-    return lab
 
 
 def send(lab, name: str, **fields) -> str:
@@ -335,6 +390,79 @@ class TestHandingOver:
         settled(engineered, folder, "finished")
         assert (engineered.root / "runs").read_text() == "x\n"
         assert [event["kind"] for event in engineered.pending()] == ["finished"]
+
+
+class Killed(BaseException):
+    """Whoever looks after the tasks is killed here."""
+
+
+def killed(monkeypatch, module, name: str) -> None:
+    """Looks after the tasks until it is killed at its first call of a function."""
+
+    def die(*_) -> None:
+        raise Killed
+
+    def look() -> bool:
+        try:
+            recover.recover(dict(os.environ))
+        except Killed:
+            return True
+        return False
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, name, die)
+        wait_until(look)
+
+
+class TestTakingBack:
+    """Whoever takes a task back from its engine may be killed at any moment."""
+
+    @pytest.mark.parametrize(
+        ("module", "name"), [(tasks, "set_status"), (remote, "take_back"), (outcome, "announce")]
+    )
+    def test_a_pending_job_that_its_engine_ended_has_failed_once(self, paper, monkeypatch, module, name):
+        folder = paper.pending()
+        paper.say(folder, "ended somebody cancelled it")
+        killed(monkeypatch, module, name)
+        assert settled(paper.lab, folder, "failed")["why"] == "somebody cancelled it"
+        recover.recover(dict(os.environ))
+        assert len(paper.submitted()) == 1 and tasks.active() == []
+        assert [event["kind"] for event in paper.lab.pending()] == ["failed"]
+
+    @pytest.mark.parametrize(("module", "name"), [(inputs, "end_cancelled"), (remote, "take_back")])
+    def test_a_cancelled_one_is_cancelled(self, paper, monkeypatch, module, name):
+        folder = paper.pending()
+        elsewhere = {**processes.identity(os.getpid()), "machine": "another"}
+        tasks.set_status(folder, {"state": "running", "run": 1, "why": "", "supervisor": elsewhere})
+        inputs.cancel(folder)
+        killed(monkeypatch, module, name)
+        settled(paper.lab, folder, "cancelled")
+        assert tasks.active() == tasks.handed_over() == [] and paper.lab.pending() == []
+
+    def test_one_whose_far_supervisor_was_killed_at_its_last_act_is_taken_back(self, paper, monkeypatch):
+        folder = paper.pending()
+        tasks.set_status(folder, {"state": "finished", "run": 1, "why": "", "started": 1.0, "ended": 2.0})
+        tasks.deactivate(folder)
+        files.write_json(os.path.join(folder, "lease"), {"who": {"machine": "another"}, "beat": 1})
+        paper.say(folder, "ended its process is gone")
+        settled(paper.lab, folder, "finished")
+        assert not os.path.exists(os.path.join(folder, "lease"))
+        steer.retry(folder, {}, "typed", dict(os.environ))
+        wait_until(lambda: len(paper.submitted()) == 2)
+
+    def test_an_answer_that_came_meanwhile_is_used(self, paper):
+        folder = paper.pending()
+        questions.add(folder, {"kind": "question", "text": "Which?", "options": [], "asked": 1.0, "run": 1})
+        tasks.set_status(folder, {"state": "parked", "run": 1, "why": "", "started": 1.0, "ended": 2.0})
+        tasks.deactivate(folder)
+        steer.answer(folder, "blue", "typed", dict(os.environ))
+        paper.say(folder, "ended its process is gone")
+
+        def again() -> bool:
+            recover.recover(dict(os.environ))
+            return len(paper.submitted()) == 2
+
+        wait_until(again, 40, lambda: _log(folder))
 
 
 def send_killed(lab, name: str, nth: int) -> str:

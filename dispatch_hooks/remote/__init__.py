@@ -39,6 +39,13 @@ def _job_file(folder: str) -> str:
     return os.path.join(folder, "job.json")
 
 
+def recorded(folder: str) -> bool:
+    """Whether it is on record how the job's run ended; a task that waits for a job has not had its run yet."""
+    status = tasks.status(folder)
+    waits = status["state"] == "waiting" and status["run"] < job(folder).get("run", 0)
+    return not waits and status["state"] not in tasks.RUNNING
+
+
 def run_folder(name: str) -> str:
     return os.path.join(paths.dirs().state, "remote", ".run", name)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from dispatch_hooks import files, inputs, launchers, paths, remote, resources, tasks
+from dispatch_hooks import files, inputs, launchers, paths, queue, remote, resources, tasks
 from dispatch_hooks.remote import engine
 
 PRESS = 30.0
@@ -58,15 +58,32 @@ def _spec(folder: str, job: dict, table: dict) -> dict:
     }
 
 
-def cancel(folder: str, config: dict, now: float) -> None:
-    """Ends what no far supervisor will: a job that is pending, or one that was given its time. A fault is for later."""
+def cancel(folder: str, config: dict, now: float) -> bool:
+    """Ends a task that the person cancelled and no far supervisor ends: its job does not run, or was given its time.
+    Whether it did. A fault is for later.
+    """
+    lock = files.lock(tasks.lock_file(folder))
+    if lock is None:
+        return False  # who has it hands the task over, and looks afterwards
     try:
-        waits = engine.word(folder, config, now)["state"] in ("pending", "unknown")
-        if waits or now - inputs.cancelled_at(folder) > PRESS:
+        due = tasks.handed(folder) and inputs.cancelled(folder) and _due(folder, config, now)
+        if due:
             end(folder, config)
+            inputs.end_cancelled(folder, tasks.status(folder), now)
             remote.take_back(folder)
+            queue.ring()
+        return due
     except OSError as error:
         print(f"cannot end the job of {tasks.key(folder)}: {error.strerror or error}", file=sys.stderr)
+        return False
+    finally:
+        os.close(lock)
+
+
+def _due(folder: str, config: dict, now: float) -> bool:
+    if engine.word(folder, config, now)["state"] not in ("running", "silent"):
+        return True
+    return now - inputs.cancelled_at(folder) > PRESS
 
 
 def end(folder: str, config: dict) -> None:
