@@ -30,18 +30,21 @@ def close(run, now: float) -> None:
 
 
 def hand_over(folder: str, task: dict, status: dict, now: float) -> str:
-    """Has an engine of another machine start the supervisor there, under the task's lock. Why it cannot yet, or ""."""
+    """Has an engine of another machine start the supervisor there, under the task's lock. Why it is not known to have
+    taken it yet, or "".
+    """
     settings = config.load()
     try:
         handover.send(folder, task, status, launchers.table(task["launcher"], settings))
-    except BlockingIOError as error:
-        return f"{task['launcher']} does not answer: {error.strerror}"
     except OSError as error:
+        if isinstance(error, BlockingIOError) or tasks.handed(folder):
+            return f"{task['launcher']} does not answer: {error.strerror}"
         why = f"{task['launcher']} did not take it: {error.strerror or error}"
         status.update(state="failed", why=why, ended=now, run=status["run"] + 1, supervisor=None)
         tasks.set_status(folder, status)
         outcome.announce(folder, task, status)
         tasks.deactivate(folder)
+        after.ring(folder)
     return ""
 
 

@@ -89,7 +89,8 @@ def _why(folder: str, task: dict, status: dict) -> str:
     """Why it is so; for one that waits its turn, how many are before it at this moment."""
     if status["state"] == "waiting" and tasks.handed(folder):
         said = engine.last_word(folder)["why"]
-        return f"{status['why']} ({said})" if said else status["why"]
+        why = f"for {task['launcher']}" if remote.job(folder).get("id") else status["why"]
+        return f"{why} ({said})" if said else why
     if status["state"] != "waiting":
         return status.get("why") or ""
     ahead = queue.before(folder)

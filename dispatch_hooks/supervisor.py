@@ -42,7 +42,7 @@ from dispatch_hooks import (
 from dispatch_hooks.backends import events
 from dispatch_hooks.errors import FatalError
 from dispatch_hooks.ledger import Ledger, earlier
-from dispatch_hooks.remote import far
+from dispatch_hooks.remote import far, handover
 from dispatch_hooks.worktrees import sharing
 
 GRACE = 5.0
@@ -69,6 +69,8 @@ def main(folder: str, *waited: str) -> int:
         said = _run(folder, lock, lease)
         os.close(lock)
         if tasks.handed(folder) and not lease:
+            if inputs.cancelled(folder):
+                handover.cancel(folder, config.load(), time.time())
             return 0
         if said is None or not (inputs.since(folder, said) or (_waits(folder) and not lease)):
             return far.depart(folder, lease) if lease else 0
@@ -83,10 +85,14 @@ def _waits(folder: str) -> bool:
 def _run(folder: str, lock: int, lease=None) -> dict | None:
     """One run, under the task's lock, if there is anything to do. What it was started with; None: it is not ours."""
     task, status = tasks.read(folder), tasks.status(folder)
-    if task is None or not (lease.holds() if lease else not _anothers(status)):
+    handed = tasks.handed(folder) and not lease
+    if task is None or not (lease.holds() if lease else handed or not _anothers(status)):
         return None
     said = inputs.pending(folder, status)
-    if inputs.cancelled(folder):
+    if handed:  # one that was killed, or heard no answer, has begun to
+        if not remote.job(folder).get("id") and not inputs.cancelled(folder):
+            _hand_over(folder, task, status, lock)
+    elif inputs.cancelled(folder):
         inputs.end_cancelled(folder, status, time.time())
     elif status["state"] in tasks.UNSTARTED or said or (lease and lease.interrupted(status)):
         with contextlib.suppress(OSError):  # a full disk; it stands there as a rule
@@ -96,14 +102,19 @@ def _run(folder: str, lock: int, lease=None) -> dict | None:
         slots = [] if lease else waiting.turn(folder, conversation.ordered(task, status, said), status, lock)
         try:
             if remote.elsewhere(task) and not lease:
-                why = ending.hand_over(folder, task, status, time.time())
-                if why:
-                    waiting.again(folder, status, why, lock)
+                _hand_over(folder, task, status, lock)
             else:
                 Run(folder, task, status, said, lease).live()
         finally:
             queue.leave(slots)
     return said or inputs.NOTHING
+
+
+def _hand_over(folder: str, task: dict, status: dict, lock: int) -> None:
+    """Where it is not known whether the engine took it, this never returns: the process waits, and begins anew."""
+    why = ending.hand_over(folder, task, status, time.time())
+    if why:
+        waiting.again(folder, why, lock)
 
 
 def _anothers(status: dict) -> bool:

@@ -93,10 +93,14 @@ def _record(folder: str, status: dict, why: str) -> None:
             tasks.set_status(folder, new)
 
 
-def again(folder: str, status: dict, why: str, lock: int) -> None:
-    """Waits a little for an engine that does not answer, and begins anew."""
+def again(folder: str, why: str, lock: int) -> None:
+    """Waits a little for an engine that does not answer, and begins anew. A far supervisor may write the record, if
+    the engine took the task all the same.
+    """
     bell = files.bell(tasks.bell_file(folder))
-    _record(folder, status, why)
+    status = tasks.status(folder)
+    if status["state"] in tasks.UNSTARTED:
+        _record(folder, status, why)
     _wait(folder, lock, bell, [], ENGINE)
 
 

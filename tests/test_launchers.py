@@ -185,6 +185,17 @@ class TestWordsOfACommand:
         assert found == {job: {"state": "pending", "why": "no room", "where": ""} for job in ("a", "b")}
 
 
+@pytest.mark.parametrize("said", [
+    "sbatch: error: Batch job submission failed: Zero Bytes were transmitted or received",
+    "slurm_load_jobs error: Unable to contact slurm controller (connect failure)",
+    "sbatch: error: Batch job submission failed: Protocol authentication error",
+    "sbatch: error: QOSMaxSubmitJobPerUserLimit\nsbatch: error: Batch job submission failed: Job violates accounting",
+])  # fmt: skip
+def test_what_passes_by_itself_is_told_from_a_refusal(said):
+    with pytest.raises(BlockingIOError):
+        launchers.ask(["sh", "-c", 'echo "$0" >&2; exit 1', said])
+
+
 def test_a_place_that_nobody_configured_starts_nothing_and_is_told(bare):
     done = bare("dispatch", "--on", "mars", "look around")
     assert done.returncode == 1 and 'there is no launcher "mars"' in done.stderr

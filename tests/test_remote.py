@@ -465,6 +465,62 @@ class TestTakingBack:
         wait_until(again, 40, lambda: _log(folder))
 
 
+    def test_one_that_is_cancelled_while_it_is_submitted_does_not_run(self, paper):
+        (paper.top / "busy").touch()
+        folder = send(paper.lab, "good")
+        wait_until((paper.top / "submitted").exists)
+        assert steer.cancel(folder, dict(os.environ)) == "cancelling"
+        recover.recover(dict(os.environ))
+        (paper.top / "busy").unlink()
+        settled(paper.lab, folder, "cancelled")
+        assert paper.cancelled() == paper.submitted()
+
+    def test_one_whose_submission_was_killed_may_be_cancelled(self, paper):
+        set_key(paper.lab, "max_parallel", 1)
+        folder = paper.pending()
+        remote.set_job(folder, {**remote.job(folder), "id": ""})
+        assert steer.cancel(folder, dict(os.environ)) == "cancelled"
+        assert paper.cancelled() == paper.submitted()
+
+    def test_one_whose_submission_was_killed_goes_on_when_it_is_the_only_one_that_may_run(self, paper):
+        set_key(paper.lab, "max_parallel", 1)
+        folder = paper.pending()
+        remote.set_job(folder, {**remote.job(folder), "id": ""})
+        recover.recover(dict(os.environ))
+        wait_until(lambda: remote.job(folder)["id"], 40, lambda: _log(folder))
+        assert len(paper.submitted()) == 1
+
+    def test_one_that_the_engine_took_and_said_no_is_found_by_its_name(self, engineered, quick):
+        """Slurm's controller may take a job and answer too late."""
+        top = engineered.root
+        engineered.script("slow", f"echo x >> {top}/runs; while [ ! -e {top}/go ]; do sleep 0.1; done; {TICK}")
+        late, configured = top / "late.sh", Path(paths.config_file())
+        late.write_text(LATE.format(program=top / "engine.py", top=top))
+        late.chmod(0o755)
+        configured.write_text(configured.read_text().replace(f'submit = ["{top}/engine.py', f'submit = ["{late}'))
+        folder = send(engineered, "slow")
+        running(folder)
+        (top / "running").touch()
+
+        def known() -> str:
+            files.ring(tasks.bell_file(folder))  # it would look again in a quarter of a minute
+            return remote.job(folder)["id"]
+
+        wait_until(known, 40, lambda: _log(folder))
+        assert tasks.status(folder)["state"] == "running"
+        (top / "go").touch()
+        assert settled(engineered, folder, "finished")["run"] == 1
+        assert (top / "runs").read_text() == "x\n"
+
+
+LATE = """#!/bin/sh
+{program} "$@"
+while [ ! -e {top}/running ]; do sleep 0.05; done
+echo 'Socket timed out on send/recv operation' >&2
+exit 1
+"""
+
+
 def send_killed(lab, name: str, nth: int) -> str:
     """Sends a task whose supervisor here is killed at its n-th rename."""
     with pytest.MonkeyPatch.context() as patch:

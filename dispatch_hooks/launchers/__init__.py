@@ -77,8 +77,11 @@ def python(settings: dict) -> str:
 PASSING = 11
 """EAGAIN: an OSError of this number is a BlockingIOError."""
 
-PASSES = ("unable to contact slurm controller", "temporarily", "timed out", "try again", "connection refused")
-"""What engines say of a trouble that passes by itself."""
+PASSES = (
+    "unable to contact slurm controller", "zero bytes were transmitted", "communication connection failure",
+    "protocol authentication error", "maxsubmitjob", "temporarily", "timed out", "try again", "connection refused",
+)  # fmt: skip
+"""What engines say of a trouble that passes by itself (Slurm's: slurm_errno.c; a limit of jobs passes, too)."""
 
 
 def ask(argv: list[str], feed: str = "", env: dict | None = None, seconds: float = 20.0) -> str:
@@ -94,8 +97,8 @@ def ask(argv: list[str], feed: str = "", env: dict | None = None, seconds: float
     except subprocess.TimeoutExpired:
         raise BlockingIOError(PASSING, f"{argv[0]} did not answer for {seconds:.0f} s") from None
     if done.returncode:
-        lines = (done.stderr or done.stdout).strip().splitlines()
-        said = lines[-1][:300] if lines else f"{argv[0]} ended with exit status {done.returncode}"
-        passing = done.returncode in (75, 255) or any(words in said.lower() for words in PASSES)
+        words = (done.stderr or done.stdout).strip()
+        said = words.splitlines()[-1][:300] if words else f"{argv[0]} ended with exit status {done.returncode}"
+        passing = done.returncode in (75, 255) or any(one in words.lower() for one in PASSES)
         raise OSError(PASSING if passing else 5, said)
     return done.stdout

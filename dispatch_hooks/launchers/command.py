@@ -51,6 +51,8 @@ def find(settings: dict, name: str) -> str:
     """Only an engine that calls jobs by our names can be asked for one."""
     try:
         return name if look(settings, [name]) else ""
+    except BlockingIOError:
+        raise
     except OSError:
         return ""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 
 from dispatch_hooks import files, inputs, launchers, paths, queue, remote, resources, tasks
 from dispatch_hooks.remote import engine
@@ -15,30 +16,36 @@ PRESS = 30.0
 def send(folder: str, task: dict, status: dict, table: dict) -> str:
     """Hands a task to its engine, under the task's lock; the engine's name for the job. OSError when it will not.
 
-    The marker and the job's name are written first: after a kill in between, the engine is asked for that name.
-    The status is written before the engine may start anybody who writes it.
+    The marker and the job's name are written first: where they stand already, somebody was killed, or heard no answer;
+    then the engine is asked for that name. With a BlockingIOError they stay: the engine may have taken it.
     """
-    tasks.set_status(folder, {**status, "state": "waiting", "why": f"for {table['launcher']}", "supervisor": None})
-    module, run = launchers.get(table["kind"]), status["run"] + 1
-    before = remote.job(folder)
-    if before.get("run") == run and not before.get("id"):
-        found = module.find(table, before["name"])
+    module, found = launchers.get(table["kind"]), ""
+    if tasks.handed(folder):
+        found = module.find(table, remote.job(folder)["name"])
     else:
-        found, before = "", {"launcher": table["launcher"], "name": _name(folder, run), "id": "", "run": run}
-        remote.set_job(folder, before)
-    files.write(tasks.handed_file(folder), f"{task['chat']}\n{table['launcher']}\n")
+        _prepare(folder, task, status, table["launcher"])
+    known = remote.job(folder)
     try:
-        found = found or module.start(table, _spec(folder, before, table))
+        found = found or module.start(table, _spec(folder, known, table))
+    except BlockingIOError:
+        raise
     except OSError:
         files.remove(tasks.handed_file(folder))
         raise
-    remote.set_job(folder, {**before, "id": found})
+    remote.set_job(folder, {**known, "id": found})
     return found
 
 
-def _name(folder: str, run: int) -> str:
+def _prepare(folder: str, task: dict, status: dict, launcher: str) -> None:
+    """The records of a task that waits for an engine, before that may start anybody who writes them."""
+    tasks.set_status(folder, {**status, "state": "waiting", "why": f"for {launcher}", "supervisor": None})
+    remote.set_job(folder, {"launcher": launcher, "name": _name(folder), "id": "", "run": status["run"] + 1})
+    files.write(tasks.handed_file(folder), f"{task['chat']}\n{launcher}\n")
+
+
+def _name(folder: str) -> str:
     """What the engine calls the job: readable, unique, and a name that Kubernetes takes (63 of a-z, 0-9 and -)."""
-    return f"dispatch-{os.path.basename(folder)[:40].strip('-')}-{tasks.digest(f'{folder}.{run}')}"
+    return f"dispatch-{os.path.basename(folder)[:40].strip('-')}-{tasks.digest(f'{folder}.{time.time_ns()}')}"
 
 
 def _spec(folder: str, job: dict, table: dict) -> dict:
@@ -87,8 +94,11 @@ def _due(folder: str, config: dict, now: float) -> bool:
 
 
 def end(folder: str, config: dict) -> None:
-    """Has the engine end the job. OSError when it does not answer."""
+    """Has the engine end the job, known by its name only where nobody heard more. OSError when it does not answer."""
     known = remote.job(folder)
-    if known.get("id") and known["launcher"] in config["launchers"]:
+    if known.get("launcher") in config["launchers"]:
         table = launchers.table(known["launcher"], config)
-        launchers.get(table["kind"]).end(table, known["id"])
+        module = launchers.get(table["kind"])
+        found = known["id"] or module.find(table, known["name"])
+        if found:
+            module.end(table, found)
