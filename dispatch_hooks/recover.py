@@ -155,6 +155,7 @@ def _bury(folder: str, task: dict, status: dict, now: float) -> str:
 def _record(folder: str, task: dict, status: dict, now: float, state: str, why: str) -> None:
     """The end of a run that its supervisor could not record; one that its engine ended before it began counts, too."""
     worker.leave_none(worker.mark(folder, status["run"]))
+    status["run"] = max(status["run"], remote.job(folder).get("run", 0) if remote.elsewhere(task) else 0)
     items = plan.read(tasks.read_text(task, "plan.md"))
     ticked, total = plan.count(items)
     output = bool(tasks.read_text(task, "output.md", 1))

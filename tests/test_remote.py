@@ -427,7 +427,18 @@ class TestTakingBack:
         assert settled(paper.lab, folder, "failed")["why"] == "somebody cancelled it"
         recover.recover(dict(os.environ))
         assert len(paper.submitted()) == 1 and tasks.active() == []
-        assert [event["kind"] for event in paper.lab.pending()] == ["failed"]
+        assert [(event["kind"], event["run"]) for event in paper.lab.pending()] == [("failed", 1)]
+
+    def test_one_that_fails_again_is_told_again_and_by_another_name(self, paper):
+        folder = paper.pending()
+        paper.say(folder, "ended no such partition")
+        settled(paper.lab, folder, "failed")
+        steer.retry(folder, {}, "typed", dict(os.environ))
+        wait_until(lambda: len(paper.submitted()) == 2 and remote.job(folder).get("id"))
+        assert len(set(paper.submitted())) == 2
+        paper.say(folder, "ended no such partition")
+        settled(paper.lab, folder, "failed")
+        assert [event["run"] for event in paper.lab.pending()] == [1, 2]
 
     @pytest.mark.parametrize(("module", "name"), [(inputs, "end_cancelled"), (remote, "take_back")])
     def test_a_cancelled_one_is_cancelled(self, paper, monkeypatch, module, name):
