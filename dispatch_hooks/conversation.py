@@ -41,9 +41,11 @@ def begin(folder: str, task: dict, status: dict, said: dict, resumes: bool) -> d
 
 
 def _perhaps_lost(folder: str) -> str:
-    """What was said to a run that was killed: some CLIs write down only what they came to the end of."""
+    """What was said to a run that was killed (one that is on record as running still, by an engine that starts it
+    again): some CLIs write down only what they came to the end of.
+    """
     last = tasks.status(folder)
-    if last["state"] not in ("lost", "failed") or not last.get("started"):
+    if last["state"] not in ("lost", "failed", *tasks.RUNNING) or not last.get("started"):
         return ""
     words = briefing.said(**inputs.told(folder, last.get("taken") or inputs.NOTHING, last["started"]))
     return briefing.CUT + words if words else ""

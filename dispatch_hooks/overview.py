@@ -35,6 +35,7 @@ def row(folder: str) -> dict | None:
     if task is None:
         return None
     open_questions = questions.waiting(folder)
+    status = status if open_questions else _now(folder, task, status)
     ticked, items = _steps(task, status)
     end = status.get("ended") or time.time()
     return {
@@ -77,11 +78,22 @@ def _steps(task: dict, status: dict) -> tuple[int, int]:
     return plan.count(plan.read(tasks.read_text(task, "plan.md")))
 
 
+def _now(folder: str, task: dict, status: dict) -> dict:
+    """The record of what an engine has as things are now: it may have put what it ran back into its queue."""
+    if not tasks.handed(folder):
+        return status
+    if status["state"] in tasks.RUNNING and engine.requeued(folder):
+        return {**status, "state": "waiting", "why": f"for {task['launcher']} again"}
+    taken = status["state"] == "waiting" and remote.job(folder).get("id")
+    return {**status, "why": f"for {task['launcher']}"} if taken else status
+
+
 def _where(folder: str, task: dict) -> str:
     """Where it runs, if that is not here: "cluster", "cluster n2"."""
     if not remote.elsewhere(task):
         return ""
-    node = engine.last_word(folder)["where"] if tasks.handed(folder) else ""
+    runs = tasks.handed(folder) and not engine.requeued(folder)
+    node = (remote.lease(folder).get("node") or engine.last_word(folder)["where"]) if runs else ""
     return f"{task['launcher']} {node}".rstrip()
 
 
@@ -89,8 +101,7 @@ def _why(folder: str, task: dict, status: dict) -> str:
     """Why it is so; for one that waits its turn, how many are before it at this moment."""
     if status["state"] == "waiting" and tasks.handed(folder):
         said = engine.last_word(folder)["why"]
-        why = f"for {task['launcher']}" if remote.job(folder).get("id") else status["why"]
-        return f"{why} ({said})" if said else why
+        return f"{status['why']} ({said})" if said else status["why"]
     if status["state"] != "waiting":
         return status.get("why") or ""
     ahead = queue.before(folder)

@@ -13,6 +13,7 @@ import pytest
 
 from dispatch_hooks import (
     config,
+    conversation,
     files,
     inputs,
     launchers,
@@ -160,6 +161,11 @@ def supervisors(folder: str) -> list[int]:
     return [pid for pid in pids if any(word.endswith("supervise.py") for word in processes.arguments(pid))]
 
 
+def node_of(folder: str) -> str:
+    """The machine that the worker runs on, as its own supervisor calls it."""
+    return remote.lease(folder)["node"]
+
+
 def kill(folder: str, number: int = signal.SIGKILL) -> None:
     processes.signal_all(wait_until(lambda: supervisors(folder)), number)
 
@@ -170,7 +176,7 @@ class TestEveryEngine:
         folder = send(away, "painter")
         wait_until(lambda: questions.waiting(folder), 90, lambda: _log(folder))
         assert tasks.handed(folder)
-        assert overview.row(folder)["where"].startswith("engine")
+        assert overview.row(folder)["where"] == f"engine {node_of(folder)}" != "engine "
         steer.answer(folder, "blue", "typed", dict(os.environ))
         status = settled(away, folder, "finished")
         assert status["summary"].endswith("blue")
@@ -390,6 +396,29 @@ class TestHandingOver:
         settled(engineered, folder, "finished")
         assert (engineered.root / "runs").read_text() == "x\n"
         assert [event["kind"] for event in engineered.pending()] == ["finished"]
+
+
+def test_what_its_engine_puts_back_into_its_queue_waits_and_is_told_again_what_it_was_told(paper):
+    folder = paper.pending()
+    begun = time.time()
+    questions.add(folder, {"kind": "question", "text": "Which?", "options": [], "asked": begun, "run": 1})
+    questions.answer(folder, 1, "the dense one", "typed", time.time())
+    status = {"state": "running", "run": 1, "why": "", "started": begun, "session": "s"}
+    tasks.set_status(folder, {**status, "taken": {"answers": [1], "notes": []}})
+    files.write_json(remote.lease_file(folder), {"who": {}, "beat": 1, "node": "n7"})
+    row = overview.row(folder)
+    assert (row["state"], row["where"]) == ("running", "engine n7")
+
+    paper.say(folder, "pending BeginTime")
+    wait_until(lambda: (recover.recover(dict(os.environ)), engine.last_word(folder)["why"] == "BeginTime")[1])
+    row = overview.row(folder)
+    assert (row["state"], row["why"], row["where"]) == ("waiting", "for engine again (BeginTime)", "engine")
+    begins = conversation.begin(folder, tasks.read(folder), {**status, "run": 2}, inputs.NOTHING, resumes=True)
+    assert "the dense one" in begins["prompt"]
+
+    files.write_json(remote.lease_file(folder), {"who": {}, "beat": 2, "node": "n8"})
+    row = overview.row(folder)
+    assert (row["state"], row["where"]) == ("running", "engine n8")
 
 
 class Killed(BaseException):

@@ -5,7 +5,7 @@
     <state>/remote/.run/<job>/…       the runtime folder of a far supervisor
     <task folder>/job.json            {"launcher","name","id","run"}; its id is "" until the engine has taken it;
                                       "over": true when it was taken back
-    <task folder>/lease               renewed by the far supervisor: {"who","beat"}
+    <task folder>/lease               renewed by the far supervisor: {"who","beat","node"}
 
 Nothing here leans on flock, pids, FIFOs or clocks across machines. The engine's word decides; a lease tells of a
 supervisor that the engine believes in and nobody hears; a far supervisor whose lease is somebody else's, or whose job
@@ -39,6 +39,14 @@ def _job_file(folder: str) -> str:
     return os.path.join(folder, "job.json")
 
 
+def lease(folder: str) -> dict:
+    return files.read_json(lease_file(folder)) or {}
+
+
+def lease_file(folder: str) -> str:
+    return os.path.join(folder, "lease")
+
+
 def recorded(folder: str) -> bool:
     """Whether it is on record how the job's run ended; a task that waits for a job has not had its run yet."""
     status = tasks.status(folder)
@@ -54,5 +62,5 @@ def take_back(folder: str) -> None:
     """The engine has it no more. Its marker goes last: whoever finds that does all of this again."""
     files.clear(run_folder(job(folder).get("name") or "none"))
     set_job(folder, {**job(folder), "over": True})
-    files.remove(os.path.join(folder, "lease"))
+    files.remove(lease_file(folder))
     files.remove(tasks.handed_file(folder))

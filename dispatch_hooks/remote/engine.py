@@ -34,6 +34,12 @@ def last_word(folder: str) -> dict:
     return said["jobs"].get(known.get("id") or "") or {"state": "unknown", "why": said.get("fault", ""), "where": ""}
 
 
+def requeued(folder: str) -> bool:
+    """Whether a job that ran waits again: its engine said so last, and no supervisor renewed its lease since."""
+    said = files.changed(_engine(remote.job(folder).get("launcher", "")))
+    return last_word(folder)["state"] == "pending" and said > files.changed(remote.lease_file(folder))
+
+
 def _engine(name: str) -> str:
     return os.path.join(paths.dirs().state, "remote", ".engines", name)
 

@@ -45,7 +45,8 @@ class Lease:
     """Proof of life of a far supervisor; whoever took it last is the one that counts."""
 
     def __init__(self, folder: str) -> None:
-        self.folder, self.path = folder, os.path.join(folder, "lease")
+        self.folder = folder
+        self.node = os.environ.get("SLURMD_NODENAME") or os.uname().nodename
         self.who = processes.identity(os.getpid())
         self.beat, self.at = 0, time.monotonic()
 
@@ -56,7 +57,8 @@ class Lease:
 
     def take(self) -> None:
         self.beat, self.at = self.beat + 1, time.monotonic()
-        files.write_json(self.path, {"who": self.who, "beat": self.beat})
+        known = {"who": self.who, "beat": self.beat, "node": self.node}
+        files.write_json(remote.lease_file(self.folder), known)
 
     def renew(self) -> bool:
         """Whether it is still ours; renewed when it is time to."""
@@ -69,8 +71,7 @@ class Lease:
 
     def holds(self) -> bool:
         """Whether nobody else has taken it since, nor the job back."""
-        found = files.read_json(self.path)
-        return (found is None or found["who"] == self.who) and self.wanted()
+        return remote.lease(self.folder).get("who", self.who) == self.who and self.wanted()
 
     def wanted(self) -> bool:
         """Whether the task is in the hands of our job. A record, not the marker: who looks for a file on a shared
