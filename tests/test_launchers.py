@@ -177,6 +177,11 @@ class TestWordsOfACommand:
         with pytest.raises(OSError, match="Bananas"):
             command.look({"poll": ["echo", "{job}", "Bananas"]}, ["j"])
 
+    @pytest.mark.parametrize("more", ["NAME STATE", "Warning: deprecated flag", "other Bananas", "\\377\\376 \\377"])
+    def test_what_is_said_beside_the_jobs_is_not_heard(self, more):
+        poll = ["sh", "-c", f"printf '{more}\\nj running on \\377\\n'", "-", "{jobs}"]
+        assert command.look({"poll": poll}, ["j"])["j"]["state"] == "running"
+
     def test_nothing_said_is_not_known(self):
         assert command.look({"poll": ["true", "{job}"]}, ["j"]) == {}
 

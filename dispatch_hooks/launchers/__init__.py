@@ -93,7 +93,10 @@ def ask(argv: list[str], feed: str = "", env: dict | None = None, seconds: float
     import subprocess
 
     try:
-        done = subprocess.run(argv, input=feed, env=env, capture_output=True, text=True, timeout=seconds, check=False)
+        done = subprocess.run(
+            argv, input=feed, env=env, capture_output=True, encoding="utf-8", errors="replace", timeout=seconds,
+            check=False,
+        )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise BlockingIOError(PASSING, f"{argv[0]} did not answer for {seconds:.0f} s") from None
     if done.returncode:

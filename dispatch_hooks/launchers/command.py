@@ -30,7 +30,7 @@ def look(settings: dict, jobs: list[str]) -> dict[str, dict]:
     words = settings["poll"]
     each = [jobs] if "{jobs}" in words else [[job] for job in jobs]
     said = [launchers.ask(_spread(words, some)) for some in each]
-    return {job: found for text in said for job, found in _verdicts(text) if job in jobs}
+    return {job: found for text in said for job, found in _verdicts(text, set(jobs))}
 
 
 def _spread(words: list[str], jobs: list[str]) -> list[str]:
@@ -38,9 +38,12 @@ def _spread(words: list[str], jobs: list[str]) -> list[str]:
     return [word for own in filled for word in (jobs if own == "{jobs}" else [own])]
 
 
-def _verdicts(text: str) -> Iterator[tuple[str, dict]]:
+def _verdicts(text: str, jobs: set[str]) -> Iterator[tuple[str, dict]]:
+    """What is said of the jobs; a line of anything else (a heading, a warning) is none of ours."""
     for line in text.splitlines():
         job, state, why = [*line.split(None, 2), "", "", ""][:3]
+        if job not in jobs:
+            continue
         if state and state.lower() not in STATES:
             raise OSError(5, f"its poll command said {state!r} of {job}, not one of {', '.join(STATES)}")
         if state:

@@ -23,6 +23,9 @@ FLAGS = {
     "time": "--time",
 }
 
+QUEUE = ["squeue", "--noheader", "--all", "--me", "--states=all"]
+"""All jobs of ours, those in hidden partitions, too."""
+
 PENDING = (
     "PENDING CONFIGURING REQUEUED REQUEUE_FED REQUEUE_HOLD RESV_DEL_HOLD SPECIAL_EXIT SUSPENDED".split()
 )
@@ -48,7 +51,7 @@ def start(settings: dict, job: dict) -> str:
     argv += [f"--chdir={job['folder']}", "--requeue", "--export=ALL", "--no-kill"]
     argv += [f"{flag}={settings[key]}" for key, flag in FLAGS.items() if settings.get(key)]
     said = launchers.ask([*argv, *settings.get("options", [])], script(job))
-    return said.strip().partition(";")[0]
+    return said.strip().rpartition("\n")[2].partition(";")[0]
 
 
 def script(job: dict) -> str:
@@ -58,8 +61,8 @@ def script(job: dict) -> str:
 
 
 def look(settings: dict, jobs: list[str]) -> dict[str, dict]:
-    rows = launchers.ask(["squeue", "--noheader", "--me", "--states=all", "--format=%i|%T|%N|%r"]).splitlines()
-    found = {row[0]: verdict(*row[1:]) for row in _rows(rows) if row[0] in jobs}
+    rows, wanted = launchers.ask([*QUEUE, "--format=%i|%T|%N|%r"]).splitlines(), set(jobs)
+    found = {row[0]: verdict(*row[1:]) for row in _rows(rows) if row[0] in wanted}
     gone = [job for job in jobs if job not in found]
     return {**_accounted(gone), **found} if gone else found
 
@@ -92,7 +95,7 @@ def verdict(state: str, node: str = "", reason: str = "") -> dict:
 
 
 def find(settings: dict, name: str) -> str:
-    found = launchers.ask(["squeue", "--noheader", "--me", "--states=all", f"--name={name}", "--format=%i"]).split()
+    found = launchers.ask([*QUEUE, f"--name={name}", "--format=%i"]).split()
     return found[-1] if found else ""
 
 

@@ -80,8 +80,9 @@ def _ask(name: str, config: dict, now: float, kept: dict) -> dict:
     wanted = [one["id"] for one in known if one.get("launcher") == name and one["id"]]
     try:
         jobs = launchers.get(table["kind"]).look(table, wanted) if wanted else {}
-    except OSError as error:
-        return {"at": now, "jobs": kept["jobs"], "fault": f"{name} does not answer: {error.strerror or error}"}
+    except (OSError, ValueError) as error:
+        words = getattr(error, "strerror", None) or error
+        return {"at": now, "jobs": kept["jobs"], "fault": f"{name} does not answer: {words}"}
     for one, verdict in jobs.items():
         was = kept["jobs"].get(one) or {}
         verdict["since"] = was.get("since", now) if was.get("state") == verdict["state"] else now
