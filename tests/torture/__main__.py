@@ -10,7 +10,7 @@ from tests.torture import clusters, delivery, fuzzing, kill, soak
 
 
 def matrix(options: argparse.Namespace) -> int:
-    results = kill.run(options.seed, options.rounds, options.minutes * 60, options.jobs)
+    results = kill.run(options.seed, options.points, options.rounds, options.minutes * 60, options.jobs)
     return sum(bool(result.faults) for result in results)
 
 
@@ -45,6 +45,7 @@ def main() -> int:
     parser.add_argument("what", nargs="*", metavar="WHAT", help=f"some of: {', '.join(TORTURES)}; without, all")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--minutes", type=float, help="stop each after so many minutes")
+    parser.add_argument("--points", type=int, default=48, help="kill: at how many points, of every role (48)")
     parser.add_argument("--rounds", type=int, default=20, help="kill: how often each point, each way (20)")
     parser.add_argument("--events", type=int, default=1000, help="delivery: how many (1000)")
     parser.add_argument("--tasks", type=int, default=300, help="soak: how many, forty at once (300)")

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from dispatch_hooks import processes
 from dispatch_hooks.watcher import WAKE
+from tests.harness.waiting import wait_until
 from tests.torture import faults
 from tests.torture.faults import Fault
 from tests.torture.tree import event
@@ -105,7 +106,7 @@ class Chat:
             self._lines[name].put(None)
         return self._lines[name]
 
-    def hook(self, word: str, name: str, fault: Fault | None = None, kill_host: bool = False, **fields) -> dict | None:
+    def hook(self, word: str, name: str, fault: Fault | None = None, **fields) -> dict | None:
         """One hook to its end; its JSON, {} for silence, None when it (or its host) died or its time was over."""
         text = event(self.session, self.transcript, self.world.project, name, **fields)
         if fault:
@@ -113,7 +114,7 @@ class Chat:
         answers = self.order("hook", ["/bin/sh", str(self.world.gate), word], text)
         begun = answers.get(timeout=60)
         if fault and fault.signal == faults.STOP:
-            said = self._frozen(answers, begun, kill_host)
+            said = self._frozen(answers, begun, fault.host)
         else:
             said = answers.get(timeout=60) if begun else None
         self.world.tree.lift(f"{_script(word)}.py")
@@ -121,17 +122,26 @@ class Chat:
             return None
         return json.loads(said["out"]) if said["out"] else {}
 
-    def _frozen(self, answers: queue.Queue, begun: dict | None, kill_host: bool) -> dict | None:
-        """The hook stands still: its host dies and it goes on, or its time is over and its tree is killed."""
+    def _frozen(self, answers: queue.Queue, begun: dict | None, host: str) -> dict | None:
+        """The hook stands still, and goes on when its host is dead or stands still itself; or else its time is over
+        and its tree is killed.
+        """
         said, end = None, time.monotonic() + 60
         while begun and not faults.frozen(self.world.log):
             try:
                 return answers.get(timeout=0.02)
             except queue.Empty:
                 assert time.monotonic() < end
-        if kill_host:
+        if host == faults.KILL:
             self.kill()
             processes.signal_all(faults.tracees(self.world.log), signal.SIGCONT)
+        elif host == faults.STOP:
+            self.process.send_signal(signal.SIGSTOP)
+            processes.signal_all(faults.tracees(self.world.log), signal.SIGCONT)
+            wait_until(lambda: not processes.started(begun["pid"]), 60)
+            time.sleep(HOLD)
+            self.process.send_signal(signal.SIGCONT)
+            said = answers.get(timeout=60)
         else:
             time.sleep(HOLD)
             tree = [begun["pid"], *faults.below(begun["pid"])]
@@ -149,12 +159,13 @@ class Chat:
 
     # turns
 
-    def say(self, words: str, fault: Fault | None = None, kill_host: bool = False, stop_fault: Fault | None = None,
-            answered: bool = True) -> str:
+    def say(
+        self, words: str, fault: Fault | None = None, stop_fault: Fault | None = None, answered: bool = True
+    ) -> str:
         """A prompt of the person and its turn; what the person sees: a stop's words, a systemMessage, or ""."""
-        return self._turn(words, fault, kill_host, stop_fault, answered)
+        return self._turn(words, fault, stop_fault, answered)
 
-    def wake(self, fault: Fault | None = None, kill_host: bool = False) -> bool:
+    def wake(self, fault: Fault | None = None) -> bool:
         """Takes the turn of a wake, if there is one."""
         try:
             text = self._wakes.get_nowait()
@@ -162,12 +173,12 @@ class Chat:
             return False
         self._queue("dequeue")
         self.wakes.append((time.time(), text))
-        self._turn(WRAPPER.format(text), fault, kill_host, brought=text)
+        self._turn(WRAPPER.format(text), fault, brought=text)
         return True
 
-    def _turn(self, words, fault, kill_host, stop_fault=None, answered=True, brought="") -> str:
+    def _turn(self, words, fault, stop_fault=None, answered=True, brought="") -> str:
         prompt = str(uuid.uuid4())
-        out = self.hook("prompt", "UserPromptSubmit", fault, kill_host, prompt=words, prompt_id=prompt)
+        out = self.hook("prompt", "UserPromptSubmit", fault, prompt=words, prompt_id=prompt)
         if not self.alive:
             return ""
         self.watch("watch-prompt")

@@ -25,13 +25,17 @@ KILL, STOP = "KILL", "STOP"
 
 @dataclass(frozen=True)
 class Fault:
-    """signal (KILL, STOP) or error (ENOSPC) at the nth call of a kind; without either a trace that changes nothing."""
+    """signal (KILL, STOP) or error (ENOSPC) at the nth call of a kind; without either a trace that changes nothing.
+
+    host: what a hook's host meets (KILL, STOP) while its hook stands still at the point.
+    """
 
     call: str = ""
     nth: int = 0
     signal: str = ""
     error: str = ""
     follow: bool = False
+    host: str = ""
 
     def argv(self, log: Path) -> list[str]:
         what = f"signal={self.signal}" if self.signal else f"error={self.error}"
@@ -42,22 +46,22 @@ class Fault:
         ]  # fmt: skip
 
 
-LINE = re.compile(r"^(?:\d+ +)?(?P<call>\w+)\((?P<rest>.*)$")
+LINE = re.compile(r"^(?:(?P<pid>\d+) +)?(?P<call>\w+)\((?P<rest>.*)$")
 
 PATH = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 
 def calls(log: Path, root: Path) -> list[tuple[str, int, str]]:
-    """(call, which one of its kind, its name) of all calls that concern us, in the order of a trace."""
+    """(call, which one of its kind in its process, its name) of all calls that concern us, in the order of a trace."""
     seen: Counter = Counter()
     found = []
     for line in log.read_text(errors="replace").splitlines() if log.exists() else []:
         match = LINE.match(line)
         if match and match["call"] in CALLS:
-            seen[match["call"]] += 1
+            seen[match["pid"], match["call"]] += 1
             if name := _name(match["call"], match["rest"], root):
-                found.append((match["call"], seen[match["call"]], name))
-    return found
+                found.append((match["call"], seen[match["pid"], match["call"]], name))
+    return found[1:] if found and found[0][0] == "execve" else found  # strace's own start of the program
 
 
 def _name(call: str, rest: str, root: Path) -> str:

@@ -1,39 +1,51 @@
-"""The kill matrix: one task's whole route (dispatch, question, wake, answer, end, digest), and a fault at one point.
+"""The kill matrix: one task's whole route (dispatch, question, wake, answer, flag, end, digest), a fault at one point.
 
-Who is hit: every hook of the route, the supervisor, the worker, the watcher, and the host (killed while a hook of it
-stands still at the point, which goes on afterwards). How: KILL, or STOP (a frozen hook's time runs out and its tree
-is killed, as Claude Code does it; the others go on after a while). Afterwards a person goes on as people do, and then:
-every task has a true state, every event was told exactly once, and no process, lock, claim or batch is left.
+Who is hit: every hook of the route, the supervisor, the worker, the watcher, and the host (while a hook of it stands
+still at the point, which goes on afterwards). How: KILL, or STOP (a frozen hook's time runs out and its tree is killed,
+as Claude Code does it; the others go on after a while). Afterwards a person goes on as people do, and then: every task
+has a true state, every event was told exactly once, and no process, lock, claim or batch is left.
 """
 
+import itertools
 import random
 import re
 import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 
-from dispatch_hooks import hosts, processes, questions, tasks
+from dispatch_hooks import digest, hosts, processes, questions, tasks
 from tests.torture import faults
 from tests.torture.chat import HOLD, Chat
 from tests.torture.faults import KILL, STOP, Fault
-from tests.torture.world import ASKS, TICKS, World, delivered
+from tests.torture.world import ASKS, FLAGS, TICKS, World, delivered
 
 HOOKS = ("session-start", "dispatch", "wake", "stop", "answer", "news", "session-end")
 
-SUPERVISORS = ("supervisor", "waiter", "worktree")
-"""Of a task as it is, of one that waits for a place first, and of one with a worktree of its own."""
+SUPERVISORS = {
+    "supervisor": "", "waiter": "", "worktree": " in a worktree", "budget": " within 2 seconds", "handover": " on own",
+    "far": " on own",
+}  # fmt: skip
+"""Each with what its task is dispatched with. Of a task as it is, of one that waits for a place first, with a worktree
+of its own, with a budget that it uses up; the one that hands its task over to an engine, and the one in the engine's
+job.
+"""
 
 ROLES = (*HOOKS, *SUPERVISORS, "worker", "watcher")
+
+TOLD = {**digest.VERBS, "question": "asks the person", "flag": "flags"}
+"""What a digest says of each kind of event."""
 
 DISPATCH = "dispatch asker to count the apples"
 
 
 @dataclass(frozen=True)
 class Point:
-    """Where: the nth call of a kind of a role; name as the undisturbed route had it; host: its host dies there."""
+    """Where: the nth call of a kind of a role; name as the undisturbed route had it, with the number of a change that
+    is made again; host: its host is hit there.
+    """
 
     role: str
     call: str
@@ -42,6 +54,8 @@ class Point:
     host: bool = False
 
     def fault(self, how: str) -> Fault:
+        if self.host:
+            return Fault(self.call, self.nth, STOP, host=how)
         return Fault(self.call, self.nth, how, follow=self.role == "worker")
 
 
@@ -53,31 +67,35 @@ class Result:
     faults: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
+    def way(self) -> tuple:
+        return self.point.role, self.point.host, self.point.name, self.how
+
 
 def route(world: World, point: Point | None, how: str, trace: str = "") -> Chat:
     """The route with the fault at the point; `trace` is a role whose calls are written down instead."""
     role = trace or (point.role if point else "")
     fault = Fault(follow=role == "worker") if trace else point.fault(how) if point else None
-    host = bool(point and point.host)
     at = {name: fault if name == role else None for name in ROLES}
     signalled = at[role].signal if role else ""
-    world.worker("asker", ASKS + TICKS, at["worker"])
+    world.worker("asker", "sleep 60\n" if role == "budget" else ASKS + FLAGS + TICKS, at["worker"])
+    if role in ("handover", "far"):
+        world.launcher("own")
     chat = Chat(world).start(fault=at["session-start"])
     person = Person(world, chat)
     if role == "waiter":
         person.fills_the_queue()
     if role in SUPERVISORS:
-        world.tree.lay("supervise.py", at[role], world.log)
-    person.says(DISPATCH + (" in a worktree" if role == "worktree" else ""), at["dispatch"], host)
+        world.tree.lay("supervise.py.far" if role == "far" else "supervise.py", at[role], world.log)
+    person.says(DISPATCH + SUPERVISORS.get(role, ""), at["dispatch"])
     if not trace and signalled == STOP and role in (*SUPERVISORS, "worker"):
         person.thaws = True
     (world.root / "go").touch()
     if at["watcher"]:
         person.arms(at["watcher"], thaw=signalled == STOP and not trace)
-    person.waits_for_the_question(at["wake"], host)
-    person.answers(at["answer"], host)
+    person.waits_for_the_question(at["wake"])
+    person.answers(at["answer"])
     person.waits_for_the_end()
-    person.says("hello", at["news"], host, at["stop"])
+    person.says("hello", at["news"], at["stop"])
     person.leaves_and_comes_back(at["session-end"])
     person.sees_to_the_rest()
     return chat
@@ -94,8 +112,8 @@ class Person:
             self.chat.start("resume")
         return self.chat
 
-    def says(self, words: str, fault: Fault | None = None, host: bool = False, stop: Fault | None = None) -> str:
-        said = self.here().say(words, fault, kill_host=host, stop_fault=stop)
+    def says(self, words: str, fault: Fault | None = None, stop: Fault | None = None) -> str:
+        said = self.here().say(words, fault, stop)
         if words.startswith(DISPATCH) and not said:  # nothing was seen of it: typed again
             said = self.here().say(words)
         return said
@@ -128,21 +146,21 @@ class Person:
             self.looked = time.monotonic()
             self.world.put_right()
 
-    def waits_for_the_question(self, fault: Fault | None, host: bool) -> None:
+    def waits_for_the_question(self, fault: Fault | None) -> None:
         def there() -> bool:
             if fault is None:
                 self._minds()
             else:
-                self.here().wake(fault, host)
+                self.here().wake(fault)
             return (self._asks() and self._told("Which one?")) or self._over()
 
         _until(there, 8)
         if self._asks() and not self._told("Which one?"):
             self.says("what is new")
 
-    def answers(self, fault: Fault | None, host: bool) -> None:
+    def answers(self, fault: Fault | None) -> None:
         if self._asks():
-            self.says("answer: red", fault, host)
+            self.says("answer: red", fault)
         if self._asks():
             self.says("answer: red")
 
@@ -223,23 +241,22 @@ def _evidence(world: World) -> str:
 
 
 def _told_wrongly(world: World, chat: Chat) -> Iterator[str]:
-    """Every event that was delivered was read and answered by the model once, the question and the end of each task."""
+    """Every event that was delivered was read and answered by the model once, the end of each task among them."""
     text = "\n".join(chat.told)
-    for name in delivered(chat.session):
-        folder = next((f for f in world.folders() if name.startswith(f"{tasks.key(f)}.")), None)
-        if folder is None:
-            yield f"{name} is of no task"
+    folders = {tasks.key(folder): folder for folder in world.folders()}
+    seen = Counter(tuple(name.split(".")[:3:2]) for name in delivered(chat.session))
+    for (key, kind), number in seen.items():
+        if key not in folders:
+            yield f"{key} ({kind}) is no task"
             continue
-        kind = name.split(".")[2]
-        verb = {"question": "asks the person", "lost": "was lost", "stopped": "stopped early"}.get(kind, kind)
-        times = len(re.findall(rf"- {re.escape(name.partition('~')[2].split('.')[0])} {verb}", text))
-        answered = kind == "question" and times == 0 and not questions.waiting(folder)
-        if times != 1 and not answered:
-            yield f"{name} was told {times} times"
-    tasks_seen = {name.split(".")[0] for name in delivered(chat.session)}
-    for folder in world.folders():
-        if tasks.status(folder)["state"] != "cancelled" and tasks.key(folder) not in tasks_seen:
-            yield f"nothing was ever told of {folder}"
+        times = len(re.findall(rf"- {re.escape(key.partition('~')[2])} {TOLD.get(kind, kind)}", text))
+        answered = kind == "question" and times < number and not questions.waiting(folders[key])
+        if times != number and not answered:
+            yield f"{number} {kind} of {key} was told {times} times"
+    for key, folder in folders.items():
+        state = tasks.status(folder)["state"]
+        if state != "cancelled" and not seen[key, state]:
+            yield f"{key} is {state}, and that was never told"
     asked = [folder for folder in world.folders() if not folder.endswith("hold-place")]
     if len(asked) != 1:
         yield f"{len(asked)} tasks where one was asked for"
@@ -249,53 +266,74 @@ def _lost_needlessly(world: World, point: Point, how: str) -> Iterator[str]:
     """Only who kills a supervisor or a worker makes a task end otherwise than well."""
     states = [tasks.status(folder)["state"] for folder in world.folders()]
     mild = how == STOP or point.role not in (*SUPERVISORS, "worker")
-    if mild and set(states) != {"finished"}:
+    if mild and set(states) != {"stopped" if point.role == "budget" else "finished"}:
         yield f"the task is {states}, and nothing was done to it or its supervisor but {how} of {point.role}"
+    if mild and point.role != "budget" and not any(".flag" in name for name in delivered(world.chats[0].session)):
+        yield "its flag is lost"
 
 
 # all points
 
 
-def points(roles: tuple[str, ...] = ROLES) -> list[Point]:
-    """Every point of the undisturbed route: each call of each role, of the calls that concern us."""
-    found = []
-    for role in roles:
-        with World() as world:
-            route(world, None, "", trace=role)
-            seen = {}
-            for call, nth, name in faults.calls(world.log, world.root):
-                seen.setdefault(name, Point(role, call, nth, name))
-            found += seen.values()
-    return found + [replace(p, host=True) for p in found if p.role in ("dispatch", "wake", "answer", "news")]
+def points(role: str) -> list[Point]:
+    """Every point of a role on the undisturbed route: its calls of each name, and each change of one name by itself."""
+    with World() as world:
+        route(world, None, "", trace=role)
+        found: dict[str, Point] = {}
+        times: Counter = Counter()
+        for call, nth, name in faults.calls(world.log, world.root):
+            times[name] += 1
+            again = f" ({times[name]})" if times[name] > 1 and _changes(call, name) else ""
+            found.setdefault(name + again, Point(role, call, nth, name + again))
+    own = list({(p.call, p.nth): p for p in found.values()}.values())  # of a worker, where each process counts its own
+    return own + [replace(point, host=True) for point in own if role in HOOKS]
+
+
+def _changes(call: str, name: str) -> bool:
+    return call in faults.CHANGES or "/." in name  # a temporary file is opened to be written
+
+
+def chosen(found: list[Point], number: int, rng: random.Random) -> list[Point]:
+    """So many of them, as evenly from each role and host as there are; all when there are not more."""
+    groups: dict[tuple, list[Point]] = {}
+    for point in rng.sample(found, len(found)):
+        groups.setdefault((point.role, point.host), []).append(point)
+    rows = itertools.zip_longest(*groups.values())
+    return [point for row in rows for point in row if point][:number]
 
 
 def plan(found: list[Point], rounds: int, rng: random.Random) -> list[tuple[Point, str]]:
     """Each point, each way, so many times, in an order that the seed gives."""
-    ways = [(point, how) for point in found for how in ((STOP,) if point.host else (KILL, STOP))]
-    every = ways * rounds
+    every = [(point, how) for point in found for how in (KILL, STOP)] * rounds
     rng.shuffle(every)
     return every
 
 
-def run(seed: int, rounds: int, limit: float, jobs: int = 2, tell=print) -> list[Result]:
-    """The matrix, for at most `limit` seconds; tells the figures and every fault."""
-    rng, began = random.Random(seed), time.monotonic()
-    found = points()
-    todo = plan(found, rounds, rng)
-    tell(f"kill matrix: {len(found)} points, {len(todo)} trials wanted ({rounds} of each), seed {seed}")
+AGAIN = 5
+"""Where nothing was hit the process made fewer calls this time: tried so often once more, each time a call before."""
+
+
+def run(seed: int, number: int, rounds: int, limit: float, jobs: int = 2, tell=print) -> list[Result]:
+    """The matrix at so many points, for at most `limit` seconds; tells the figures and every fault."""
+    rng, end = random.Random(seed), time.monotonic() + limit
     results: list[Result] = []
     with ProcessPoolExecutor(jobs) as pool:
-        waiting = []
-        while (todo or waiting) and (time.monotonic() - began < limit or waiting):
-            while todo and len(waiting) < jobs and time.monotonic() - began < limit:
-                waiting.append(pool.submit(trial, *todo.pop()))
-            done = [each for each in waiting if each.done()]
-            waiting = [each for each in waiting if not each.done()]
-            for each in done:
-                results.append(each.result())
-                if results[-1].faults:
-                    tell(describe(results[-1]))
-            time.sleep(0.02)
+        found = [point for some in pool.map(points, ROLES) for point in some]
+        some = chosen(found, number, rng)
+        todo = [(*way, AGAIN) for way in plan(some, rounds, rng)]
+        tell(f"kill matrix: {len(some)} of {len(found)} points, {len(todo)} trials ({rounds} of each), seed {seed}")
+        running: dict = {}
+        while running or (todo and time.monotonic() < end):
+            while todo and len(running) < jobs and time.monotonic() < end:
+                point, how, again = todo.pop()
+                running[pool.submit(trial, point, how)] = again
+            for each in wait(running, return_when=FIRST_COMPLETED).done:
+                again, result = running.pop(each), each.result()
+                results.append(result)
+                if result.faults:
+                    tell(describe(result))
+                if not result.struck and again and result.point.nth > 1:
+                    todo.append((replace(result.point, nth=result.point.nth - 1), result.how, again - 1))
     tell(figures(results))
     return results
 
@@ -307,11 +345,16 @@ def describe(result: Result) -> str:
 
 def figures(results: list[Result]) -> str:
     struck = [r for r in results if r.struck]
-    places = Counter((r.point.role, r.point.host, r.struck) for r in struck)
-    roles = Counter(f"{r.point.role}{' (host)' if r.point.host else ''} {r.how}" for r in struck)
+    each = Counter(r.way() for r in struck)
+    least = min((each[r.way()] for r in results), default=0)
+    never = sorted({f"{r.how} {r.point.role} {r.point.name}" for r in results if not each[r.way()]})
+    points = len({way[:3] for way in each})
+    roles = Counter(f"{'host at ' if r.point.host else ''}{r.point.role} {r.how}" for r in struck)
     bad = sum(bool(r.faults) for r in results)
     lines = [
-        f"kill matrix: {len(results)} trials, {len(struck)} struck, {len(places)} different points, {bad} with faults",
+        f"kill matrix: {len(results)} trials, {len(struck)} struck at {points} points,"
+        f" each way at least {least} times, {bad} with faults",
         *(f"  {name}: {count}" for name, count in sorted(roles.items())),
+        *(f"  never met: {way}" for way in never),
     ]
     return "\n".join(lines)

@@ -16,6 +16,6 @@ pytestmark = pytest.mark.skipif(not faults.STRACE, reason="strace is not install
 @pytest.mark.parametrize("role", kill.ROLES)
 def test_whoever_is_killed_or_frozen_where_nothing_is_lost_told_twice_or_left_behind(role):
     rng = random.Random(f"{SEED} {role}")
-    (point, how) = rng.choice(kill.plan(kill.points((role,)), 1, rng))
+    (point, how) = rng.choice(kill.plan(kill.points(role), 1, rng))
     result = kill.trial(point, how)
     assert not result.faults, f"seed {SEED}: {kill.describe(result)}"

@@ -12,7 +12,7 @@ PYTHON = sys._base_executable
 
 SUPERVISE = """\
 import os, sys
-fault = {fault!r}
+fault = {fault!r} + (".far" if "DISPATCH_HOOKS_JOB" in os.environ else "")
 try:
     os.rename(fault, fault + ".taken")
 except FileNotFoundError:
@@ -64,7 +64,9 @@ class Tree:
         return path
 
     def lay(self, script: str, fault: Fault, log: Path) -> None:
-        """The next process of this script (`stop.py`, `supervise.py`, `watch.py`…) meets the fault; only that one."""
+        """The next process of this script (`stop.py`, `watch.py`, `supervise.py`, or `supervise.py.far` of a launcher's
+        job) meets the fault; only that one.
+        """
         new = self.faults / f".{script}"
         new.write_text("\n".join(fault.argv(log)))
         new.rename(self.faults / script)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dispatch_hooks import dispatch, files, inbox, paths, processes, recover, tasks
+from tests.engines import write_engine
 from tests.harness.waiting import wait_until
 from tests.torture import faults
 from tests.torture.tree import Tree
@@ -28,11 +29,18 @@ prompt=$(cat)
 """
 
 ASKS = """\
+rm -f $folder/ipc/001.answer
 printf '%s' '{"text": "Which one?", "options": ["red", "blue"]}' > $folder/ipc/.new
 mv $folder/ipc/.new $folder/ipc/001.question
 echo > $folder/ipc/bell
 while [ ! -e $folder/ipc/001.answer ]; do sleep 0.05; done
 say "told $(cat $folder/ipc/001.answer)"
+"""
+
+FLAGS = """\
+echo 'the third basket is empty' > $folder/ipc/.flag
+mv $folder/ipc/.flag $folder/ipc/002.flag
+echo > $folder/ipc/bell
 """
 
 TICKS = """\
@@ -88,6 +96,11 @@ class World:
         entries = [f"[backends.{name}]\ncommand = {json.dumps(argv)}\n" for name, argv in self.backends.items()]
         Path(paths.config_file()).write_text(settings + "\n" + "\n".join(entries))
 
+    def launcher(self, name: str) -> None:
+        """A launcher of that name, whose engine is a script."""
+        words = "".join(f"{key} = {json.dumps(value)}\n" for key, value in write_engine(self.root).items())
+        self.configure(f"{self.settings}\n[launchers.{name}]\n{words}")
+
     def env(self) -> dict[str, str]:
         """All that our processes have in their environment."""
         keep = ("PATH", "HOME", "LANG", "TMPDIR")
@@ -131,7 +144,7 @@ class World:
             yield f"on the active list: {[os.path.basename(f) for f in left]}"
         if dispatch.unfinished():
             yield "an unfinished batch"
-        for path in Path(self.dirs.runtime).rglob("*lock"):
+        for path in self._files():
             if files.held(str(path)) and path.name != "watcher.lock":
                 yield f"a lock is held: {path}"
         if left := self._workers():
@@ -142,6 +155,10 @@ class World:
             yield f"claimed for ever: {path.name}"
         for folder in self.folders():
             yield from self._untrue(folder)
+
+    def _files(self) -> list[Path]:
+        found = (path for top in (self.dirs.runtime, self.dirs.state) for path in Path(top).rglob("*"))
+        return [path for path in found if path.is_file() and not path.is_symlink()]
 
     def _workers(self) -> list:
         marks = [f"DISPATCH_HOOKS_RUN={tasks.key(f)}.{run}".encode() for f in self.folders() for run in range(4)]
