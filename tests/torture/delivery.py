@@ -191,9 +191,9 @@ class Torment:
         lost, twice, wrong, told, once_more = [], [], [], 0, 0
         for talk in talks:
             answered, again, killed = talk.told()
-            told += len({*answered, *killed})
+            told += len(answered)
             once_more += len(killed & {*answered})
-            lost += [name for name in talk.posted if not answered[name] and name not in killed]
+            lost += [name for name in talk.posted if not answered[name]]
             twice += [name for name, times in again.items() if times]
             wrong += [name for name in {*answered, *again} if name not in talk.posted]
         boxes = product.inboxes()
