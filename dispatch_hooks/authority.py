@@ -1,6 +1,7 @@
 """Who speaks: the person at a terminal, a host's model, or a worker that must not speak for them.
 
-Decided by ancestry, which a process cannot write: a worker's descendants reach its supervisor (their subreaper).
+Decided by ancestry, which a process cannot write: a worker's descendants reach its supervisor (their subreaper),
+and that bears a name of its own.
 What a hostile process of the same user can still do is said in docs/security.md.
 """
 
@@ -18,8 +19,9 @@ def chain() -> list[int]:
 
 def in_worker(env: dict, forebears: list[int]) -> bool:
     """Whether a process with these forebears belongs to a worker."""
-    if env.get("DISPATCH_HOOKS_TASK"):
+    if env.get("DISPATCH_HOOKS_TASK") or processes.supervisor_above(forebears):
         return True
+    # elsewhere than on Linux, as far as the folders that the environment names are ours
     supervisors = {(tasks.status(folder).get("supervisor") or {}).get("pid") for folder in tasks.active()}
     return bool(supervisors.intersection(forebears))
 

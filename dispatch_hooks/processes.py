@@ -17,6 +17,9 @@ except ImportError:
 
 LINUX = sys.platform.startswith("linux") and os.path.isdir("/proc/self")
 
+SUPERVISOR = "dh-supervisor"
+"""What a supervisor calls itself, so that all of its descendants know it, whatever their environment says."""
+
 
 def _stat(pid: int) -> list[bytes] | None:
     """The fields of /proc/<pid>/stat after the command's name (which may hold spaces and brackets)."""
@@ -57,6 +60,11 @@ def parents(pid: int) -> list[int]:
         chain.append(pid)
         pid = parent(pid)
     return chain
+
+
+def supervisor_above(forebears: Iterable[int]) -> bool:
+    """On Linux: whether one of these processes is a supervisor. Only a process itself can change its name."""
+    return LINUX and any(_line(f"/proc/{pid}/comm") == SUPERVISOR for pid in forebears)
 
 
 def arguments(pid: int) -> list[str]:
@@ -218,9 +226,10 @@ def _quiet(log: str) -> None:
     os.closerange(3, 1024)
 
 
-def adopt_orphans() -> None:
-    """On Linux makes this process the parent of descendants whose own parent died (subreaper)."""
+def become_supervisor() -> None:
+    """On Linux makes this process the parent of descendants whose own parent died (subreaper), and names it."""
     _prctl(36, 1)
+    _prctl(15, SUPERVISOR.encode())
 
 
 def die_with_parent(number: int) -> None:
@@ -228,7 +237,7 @@ def die_with_parent(number: int) -> None:
     _prctl(1, number)
 
 
-def _prctl(option: int, value: int) -> None:
+def _prctl(option: int, value: int | bytes) -> None:
     if LINUX:
         import ctypes
 

@@ -190,7 +190,7 @@ class Run:
 
     def _start(self) -> None:
         signal.signal(signal.SIGTERM, self._told_to_end)
-        processes.adopt_orphans()
+        processes.become_supervisor()
         conversation.follow_orders(self.task, self.status, self.said)
         if self.status["run"] == 1 or self.said["notes"]:
             limits.grant(self.status, time.time())
