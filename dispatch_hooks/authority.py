@@ -13,13 +13,14 @@ from dispatch_hooks import hosts, processes, tasks
 from dispatch_hooks.errors import FatalError
 
 
-def chain() -> list[int]:
+def chain() -> dict[int, str]:
+    """This process and its forebears, with their names."""
     return processes.parents(os.getpid())
 
 
-def in_worker(env: dict, forebears: list[int]) -> bool:
+def in_worker(env: dict, forebears: dict[int, str]) -> bool:
     """Whether a process with these forebears belongs to a worker."""
-    if env.get("DISPATCH_HOOKS_TASK") or processes.supervisor_above(forebears):
+    if env.get("DISPATCH_HOOKS_TASK") or processes.SUPERVISOR in forebears.values():
         return True
     # elsewhere than on Linux, as far as the folders that the environment names are ours
     supervisors = {(tasks.status(folder).get("supervisor") or {}).get("pid") for folder in tasks.active()}
@@ -32,7 +33,7 @@ def refuse_worker(env: dict, verb: str) -> None:
         raise FatalError(f'a worker cannot {verb}; to reach the person, run: dispatch-hooks ask "…"')
 
 
-def host_above(forebears: list[int]) -> dict | None:
+def host_above(forebears: dict[int, str]) -> dict | None:
     """The registered host in whose tree this process runs."""
     return next((host for host in hosts.live() if host["pid"] in forebears), None)
 
@@ -43,7 +44,7 @@ def voice(env: dict) -> str:
     forebears = chain()
     if host_above(forebears):
         return "relayed"
-    if any(processes.terminal(pid) for pid in forebears[:1]):
+    if processes.terminal(os.getpid()):
         return "terminal"
     raise FatalError("answers are taken from the chat or from a terminal, and this is neither; type it in one of them")
 

@@ -18,16 +18,24 @@ except ImportError:
 LINUX = sys.platform.startswith("linux") and os.path.isdir("/proc/self")
 
 SUPERVISOR = "dh-supervisor"
-"""What a supervisor calls itself, so that all of its descendants know it, whatever their environment says."""
+"""What a supervisor calls itself on Linux: by it all of its descendants know it, whatever their environment says. Only
+a process itself can change its name.
+"""
 
 
 def _stat(pid: int) -> list[bytes] | None:
     """The fields of /proc/<pid>/stat after the command's name (which may hold spaces and brackets)."""
+    return _named(pid)[1]
+
+
+def _named(pid: int) -> tuple[str, list[bytes] | None]:
+    """The name that a process goes by, and those fields."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as f:
-            return f.read().rpartition(b")")[2].split()
+            name, _, fields = f.read().rpartition(b")")
     except OSError:
-        return None
+        return "", None
+    return name.partition(b"(")[2].decode(errors="replace"), fields.split()
 
 
 def _ps(pid: int, field: str) -> str:
@@ -53,18 +61,15 @@ def parent(pid: int) -> int:
     return int(_ps(pid, "ppid") or 0)
 
 
-def parents(pid: int) -> list[int]:
-    """The pid and all its forebears up to, not including, the first process of the machine."""
-    chain: list[int] = []
+def parents(pid: int) -> dict[int, str]:
+    """The pid and all its forebears up to, not including, the first process of the machine; on Linux with the names
+    that they go by.
+    """
+    chain: dict[int, str] = {}
     while pid > 1 and pid not in chain:
-        chain.append(pid)
-        pid = parent(pid)
+        chain[pid], fields = _named(pid) if LINUX else ("", [b"", b"%d" % parent(pid)])
+        pid = int(fields[1]) if fields else 0
     return chain
-
-
-def supervisor_above(forebears: Iterable[int]) -> bool:
-    """On Linux: whether one of these processes is a supervisor. Only a process itself can change its name."""
-    return LINUX and any(_line(f"/proc/{pid}/comm") == SUPERVISOR for pid in forebears)
 
 
 def arguments(pid: int) -> list[str]:

@@ -15,7 +15,7 @@ import sys
 import time
 
 from dispatch_hooks import after, config, digest, files, hosts, inbox, inputs, processes, recover, tasks
-from dispatch_hooks.host import delivery, log_fault, session_end
+from dispatch_hooks.host import delivery, log_fault, session_end, worker
 from dispatch_hooks.remote import post
 
 WAKE = 77
@@ -49,7 +49,7 @@ def main() -> None:
 def watch(env: dict) -> int:
     """Waits; returns WAKE with the digest on stderr, or 0 when there is nothing (more) to wait for."""
     pid = hosts.host_pid(env)
-    if not wakes_here(pid, env) or env.get("DISPATCH_HOOKS_TASK"):
+    if not wakes_here(pid, env) or worker(env):
         return 0
     files.own_folder(os.path.dirname(hosts.top()))
     lock = files.lock(hosts.place(pid, "watcher.lock"))

@@ -11,7 +11,7 @@ import os
 import sys
 import time
 
-from dispatch_hooks import files, paths
+from dispatch_hooks import files, paths, processes
 
 LIMIT = 32 << 20
 """Bytes of an event that are read; a longer one is not ours to judge."""
@@ -67,8 +67,8 @@ def _id(text: str) -> bool:
 
 
 def worker(env) -> bool:
-    """Whether this runs inside a worker: there our hooks stand aside."""
-    return bool(env.get("DISPATCH_HOOKS_TASK"))
+    """Whether this runs inside a worker, with its mark or without: there our hooks stand aside."""
+    return bool(env.get("DISPATCH_HOOKS_TASK")) or processes.SUPERVISOR in processes.parents(os.getpid()).values()
 
 
 def log(text: str) -> None:

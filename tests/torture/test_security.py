@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dispatch_hooks import digest, files, hiding, inbox, paths, processes, questions, request, resources, tasks
+from dispatch_hooks import digest, files, hiding, hosts, inbox, paths, processes, questions, request, resources, tasks
 from dispatch_hooks.commands import logs
 from tests.harness.waiting import wait_until
 from tests.product import TICK
 from tests.test_attack import FOR_EVER, env, seen, settled, stream
 from tests.test_attack import settings as configure
-from tests.test_hook_processes import answer, hook, prompt
+from tests.test_hook_processes import answer, event, hook, prompt
 from tests.test_inbox import news, register
 from tests.torture.world import ASKS, TICKS, World
 
@@ -185,6 +185,23 @@ def test_no_worker_grants_itself_a_permission_by_folders_of_its_own(lab):
     tried = seen(lab, "tried")
     assert "a worker cannot answer" in tried and "answered" not in tried
     assert questions.answers(folder) == []
+
+
+def test_no_hook_that_a_worker_runs_takes_its_hosts_news_or_has_the_host_forgotten(lab):
+    register(lab)
+    inbox.post(news(lab, kind="failed"))
+    away = f"env -u DISPATCH_HOOKS_TASK CLAUDE_PID={os.getpid()} CLAUDE_CODE_ENTRYPOINT=cli {sys.executable} -I -S"
+    tries = []
+    for name, fields in (("UserPromptSubmit", {"prompt": "hi"}), ("Stop", {}), ("SessionEnd", {"reason": "exit"})):
+        (lab.root / name).write_text(json.dumps(event(lab, name, prompt_id="f1", **fields)))
+        script = "".join(f"_{c.lower()}" if c.isupper() else c for c in name)[1:]
+        tries.append(f"{away} {resources.shared('hooks')}/{script}.py < {lab.root}/{name}")
+    tries.append(f"timeout 20 {away} {resources.shared('hooks')}/watch.py stop 2>&1; echo $?")
+    lab.script("evil", f"({'; '.join(tries)}) > said; {TICK}")
+    (folder,) = lab.dispatch("evil")
+    settled(folder, "finished")
+    assert (lab.project / "said").read_text() == "0\n"
+    assert hosts.live() and "task-1 failed" in answer(prompt(lab, "hello"))["systemMessage"]
 
 
 def test_a_log_is_printed_without_what_a_terminal_obeys_and_from_no_link_or_pipe(lab, capsys):
