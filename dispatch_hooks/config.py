@@ -81,7 +81,7 @@ def read(source: str) -> tuple[dict, str | None]:
     try:
         with open(source, "rb") as f:
             found = tomllib.load(f)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         return {}, f"{source}: {error}"
     wrong = _wrong(found)
     return ({}, f"{source}: {wrong}") if wrong else (found, None)

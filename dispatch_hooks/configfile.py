@@ -96,7 +96,7 @@ def read(source: str) -> tuple[str, dict]:
         return text, tomllib.loads(text)
     except FileNotFoundError:
         return "", {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise FatalError(f"{source}: {error}; mend it with an editor first") from None
 
 

@@ -100,11 +100,13 @@ def create_json(path: str, value: object) -> bool:
 
 
 def read_json(path: str) -> dict | None:
-    """The record, or None where there is none that can be read (missing, torn by a full disk, not an object)."""
+    """The record, or None where there is none that can be read: missing, torn by a full disk, nested without end, not
+    an object.
+    """
     try:
         with open(path, "rb") as f:
             value = json.loads(f.read())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 

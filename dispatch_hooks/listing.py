@@ -193,6 +193,6 @@ def _call(process, number: int, method: str, params: dict) -> dict:
 def _object(line: bytes) -> dict:
     try:
         found = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

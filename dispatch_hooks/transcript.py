@@ -58,7 +58,7 @@ def answered(path: str, start: int, text: str) -> bool:
 def _entry(line: bytes) -> dict:
     try:
         entry = json.loads(line)
-    except ValueError:  # the last line may be half written
+    except (ValueError, RecursionError):  # the last line may be half written; a tool may answer with anything
         return {}
     return entry if isinstance(entry, dict) else {}
 

@@ -7,13 +7,26 @@ from pathlib import Path
 
 import pytest
 
-from dispatch_hooks import digest, files, hosts, inbox, ledger, overview, plan, processes, recover, tasks
+from dispatch_hooks import (
+    config,
+    digest,
+    files,
+    hosts,
+    inbox,
+    ledger,
+    overview,
+    plan,
+    processes,
+    recover,
+    tasks,
+    transcript,
+)
 from dispatch_hooks.commands import clean
-from dispatch_hooks.host import delivery
+from dispatch_hooks.host import delivery, read
 from tests.harness.waiting import wait_until
 from tests.product import TICK
 from tests.test_attack import env, settled
-from tests.test_hook_processes import context, turn
+from tests.test_hook_processes import answer, context, prompt, turn
 from tests.test_inbox import news, register, take
 from tests.test_watcher import Host, asked, inside
 
@@ -79,6 +92,28 @@ def test_a_task_whose_record_is_torn_is_told_of_and_stays_on_the_list(lab, batch
     chat = lab.chat if batch == "kept" else "none"
     assert [event["kind"] for event in inbox.pending(chat)] == ["lost"]
     assert [e["kind"] for e in delivery.take(register(lab), "p1", time.time())] == ["lost"]
+
+
+def test_what_is_nested_without_end_is_no_record_no_entry_no_event_and_no_configuration(tmp_path):
+    deep = tmp_path / "deep"
+    deep.write_text('{"a": ' + "[" * 100_000)
+    assert files.read_json(str(deep)) is None
+    assert transcript._entry(deep.read_bytes()) == {}
+    with deep.open("rb") as f:
+        assert read(f, "Stop") is None
+    deep.write_text("a = " + "[" * 100_000)
+    assert config.read(str(deep))[1].startswith(f"{deep}: maximum recursion depth")
+
+
+def test_a_tool_result_nested_without_end_holds_no_news_up(lab):
+    host = register(lab)
+    inbox.post(news(lab))
+    take(host, "p1", time.time())
+    turn(lab, (None, "a", {"type": "user"}), ("a", "b", context(inbox.claims(lab.chat)[0][1]["text"])))
+    with open(lab.root / "transcript.jsonl", "a") as f:
+        f.write('{"parentUuid":"b","uuid":"c","type":"user","toolUseResult":' + "[" * 3000 + "]" * 3000 + "}\n")
+    inbox.post(news(lab, 2))
+    assert len(answer(prompt(lab, "hello", prompt_id="p2"))["systemMessage"].splitlines()) == 2
 
 
 # notes in a plan

@@ -32,7 +32,7 @@ def _faults(source: str) -> list[str]:
     try:
         with open(source, "rb") as f:
             return faults.faults(models.Config, tomllib.load(f))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return []
 
 

@@ -40,7 +40,7 @@ def read(stream, name: str) -> dict | None:
         return None
     try:
         event = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         log(f"an event that is no JSON: {error}")
         return None
     if not _sound(event):
