@@ -55,6 +55,14 @@ def answered(path: str, start: int, text: str) -> bool:
     return False
 
 
+def discarded(path: str, start: int, text: str, prompt: str) -> bool:
+    """Whether, since start, the prompt with this id stands without the text that its hook had for it: Claude Code
+    writes both at once, and drops what a hook has printed whose time is over before it ends.
+    """
+    found = since(path, start)
+    return f'"promptId":"{prompt}"'.encode() in found and _written(text) not in found
+
+
 def _entry(line: bytes) -> dict:
     try:
         entry = json.loads(line)

@@ -2,7 +2,7 @@
 
 import json
 
-from tests.harness.modelserver import hold, host, tool, worker
+from tests.harness.modelserver import hold, host, slow, tool, worker
 from tests.harness.waiting import wait_until
 from tests.test_loop import ask, ticks
 
@@ -124,6 +124,33 @@ def test_esc_before_the_first_token_brings_the_digest_again(chat, product, serve
     here.say("and now")
     here.wait_for("ok")
     assert_told(product, server, "there are 42")
+
+
+def test_news_of_a_hook_that_printed_them_and_did_not_end_in_time_come_again(chat, product, server):
+    frozen = product.sandbox.root / "frozen"
+    known = json.loads(product.sandbox.settings_file.read_text())
+    (ours,) = [hook for entry in known["hooks"]["UserPromptSubmit"] for hook in entry["hooks"] if hook["timeout"] < 60]
+    ours["command"] = ours["command"].replace("exit 0 #", f"[ ! -e {frozen} ] || kill -STOP $$; exit 0 #")
+    ours["timeout"] = 5
+    product.sandbox.write_settings(known)
+    server.rule(worker("count the lines"), ticks("count-lines", "there are 42"), "done")
+    server.rule(host("hello"), slow("nothing new that I know of"))
+    product.configure('wake = "off"\n')
+    here = chat()
+    here.say("dispatch opus to count the lines")
+    product.wait("count-lines", "finished")
+    frozen.touch()
+    here.say("hello")
+    here.wait_for("timed out after 5s")
+    here.wait_for("nothing new that I know of")
+    assert_told(product, server, "there are 42", times=0)
+    here.wait_gone("esc to interrupt")  # what is typed before belongs to that turn
+    frozen.unlink()
+    server.rule(host("again"), "I see.")
+    here.say("again")
+    here.wait_for("I see.")
+    assert_told(product, server, "there are 42")
+    wait_delivered(product)
 
 
 def test_news_survive_clear(chat, product, server):

@@ -149,6 +149,22 @@ def test_the_news_of_a_hook_that_died_after_its_claim_are_not_delivered_by_its_t
     assert not inbox.anything(lab.chat)
 
 
+def test_the_news_of_a_hook_that_printed_them_and_did_not_end_in_time_come_again(lab):
+    """As Claude Code writes it down: the prompt, and that its hook was cancelled."""
+    host = register(lab)
+    inbox.post(news(lab))
+    take(host, "p1", time.time())
+    asked_for = {"type": "user", "promptId": "p1"}
+    cancelled = {"type": "attachment", "attachment": {"type": "hook_cancelled", "timedOut": True}}
+    turn(lab, (None, "a", asked_for), ("a", "b", cancelled), ("b", "c", {"type": "assistant"}))
+    delivery.settle(lab.chat, host, ended="p1")
+    assert len(take(host, "p2", time.time())) == 1
+    told = context(inbox.claims(lab.chat)[0][1]["text"])
+    turn(lab, ("c", "d", {"type": "user", "promptId": "p2"}), ("d", "e", told))  # its answer is not written yet
+    delivery.settle(lab.chat, host, ended="p2")
+    assert not inbox.anything(lab.chat)
+
+
 def test_what_claude_code_says_itself_after_a_killed_turn_is_no_answer(lab):
     host = register(lab)
     inbox.post(news(lab))

@@ -69,15 +69,23 @@ def about(host: dict, events: list[dict], now: float) -> dict:
 def settle(chat: str, host: dict | None, ended: str = "", prompt: str = "") -> None:
     """Acknowledges the claims that arrived and takes back those that did not.
 
-    ended: the prompt whose turn has just ended; its claim arrived, if it was handed over at all. prompt: one that has
-    just come, which shows that an earlier one without an answer was thrown away; while a turn runs, nothing else
-    shows that. A claim of another host that lives is its own; one that died gives all back.
+    ended: the prompt whose turn has just ended; its claim arrived, if it was handed over at all, and Claude Code did
+    not discard it. prompt: one that has just come, which shows that an earlier one without an answer was thrown away;
+    while a turn runs, nothing else shows that. A claim of another host that lives is its own; one that died gives all
+    back.
     """
     for token, claim in inbox.claims(chat):
-        if (ended and token == ended and claim.get("handed") is not False) or arrived(claim):
+        if (token == ended and _handed_over(token, claim)) or arrived(claim):
             inbox.deliver(chat, token)
         elif not processes.alive(claim.get("host")) or (prompt and _thrown_away(token, claim, host, prompt)):
             inbox.give_back(chat, token)
+
+
+def _handed_over(prompt: str, claim: dict) -> bool:
+    """Whether the words of a claim went with its prompt, as far as the transcript is written by now."""
+    text = claim.get("text")
+    discarded = text and transcript.discarded(claim["transcript"], claim["size"], text, prompt)
+    return claim.get("handed") is not False and not discarded
 
 
 def _thrown_away(token: str, claim: dict, host: dict | None, prompt: str) -> bool:

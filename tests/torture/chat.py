@@ -183,7 +183,7 @@ class Chat:
             return ""
         self.watch("watch-prompt")
         out, kept = out or {}, self.leaf
-        self._write({"type": "user", "message": {"content": words}})
+        self._write({"type": "user", "promptId": prompt, "message": {"content": words}})
         if out.get("continue") is False:
             self._write({"type": "user", "isMeta": True, "message": {
                 "content": f"Operation stopped by hook: {out['stopReason']}"}})
