@@ -214,15 +214,15 @@ def task_text(folder: str) -> str:
 
 HELP = """\
 dispatch-hooks
-  dispatch opus to <task>            a background worker does it; also /dispatch <task>
+  dispatch opus to TASK              a background worker does it; also /dispatch TASK
   dispatch sonnet: then a list       one worker an item, all at once
-  answer <id>: <words>               answers a worker; answer: <words> while only one asks
-  tell <id> to <do something>        a word to a worker, running or finished
-  /dispatch add <model>, create a <name> alias using <model>, remove <name>; make <model> my dispatch default
-  status, show <id>, cancel <id>, retry <id> [with <model>]
-  pause <id>, resume <id>; pause all: nothing new starts; resume all
-  release <id>                       starts what waits for another task without it
-  diff <id>, merge <id> [squashed], discard <id>    what a worker did "in a worktree"
+  answer ID: WORDS                   answers a worker; answer: WORDS while only one asks
+  tell ID to DO SOMETHING            a word to a worker, running or finished
+  /dispatch add MODEL, create a NAME alias using MODEL, remove NAME; make MODEL my dispatch default
+  status, show ID, cancel ID, retry ID [with MODEL]
+  pause ID, resume ID; pause all: nothing new starts; resume all
+  release ID                         starts what waits for another task without it
+  diff ID, merge ID [squashed], discard ID    what a worker did "in a worktree"
   in a terminal: dispatch-hooks --help"""
 
 

@@ -236,7 +236,7 @@ def test_dispatch_alone_and_help_answer_without_a_model_call(chat, product, serv
     here.say("/dispatch")
     here.wait_for("/dispatch help says what can be typed")
     here.say("/dispatch help")
-    here.wait_for("answer <id>: <words>")
+    here.wait_for("answer ID: WORDS")
     product.configure("max_parallel = 3\n")
     here.say("/dispatch config")
     screen = here.wait_for("config set max_parallel")

@@ -45,7 +45,7 @@ def _handle(event: dict, env: dict, now: float) -> dict | None:
         return None
     said = _said(event, prompt, token, host, env)
     if isinstance(said, str):  # no model call, an empty input box; nothing else of this answer would be shown
-        return {"continue": False, "stopReason": said}
+        return {"continue": False, "stopReason": digest.tame(said)}  # it stays in the model's context, too
     return _wake(host, prompt, token) or _with_context(_news(host, token, now), said)
 
 
