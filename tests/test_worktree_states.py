@@ -26,6 +26,8 @@ from tests.harness.repositories import (
 from tests.harness.waiting import wait_until
 from tests.product import TICK
 
+OWN = "git -c user.name=B -c user.email=b@b"
+
 
 def test_a_branch_that_is_there_already_is_left_alone(repo):
     git(repo.project, "branch", "dispatch/good-1-1")
@@ -115,9 +117,8 @@ def test_submodules_are_empty_in_a_worktree_and_the_worker_is_told(with_submodul
 
 def test_commits_in_a_submodule_of_the_worktree_are_not_thrown_away(with_submodule):
     repo = with_submodule
-    own = "git -c user.name=B -c user.email=b@b"
     body = f"""git -c protocol.file.allow=always submodule --quiet update --init
-    (cd lib && echo 2 > code && {own} commit -qam inner); git add lib; {own} commit -qm outer"""
+    (cd lib && echo 2 > code && {OWN} commit -qam inner); git add lib; {OWN} commit -qm outer"""
     folder = finished(repo, "good", body)
     words = refused(merge, folder)
     assert "commits of the submodule lib are only in the worktree" in words
@@ -138,8 +139,7 @@ def test_a_submodule_itself_is_a_project_with_worktrees(with_submodule):
 
 
 def test_a_repository_that_the_worker_made_is_not_thrown_away(repo):
-    own = "git -c user.name=B -c user.email=b@b"
-    body = f"echo new > made; mkdir inner; cd inner; git init -q; echo > code; git add .; {own} commit -qm in; cd .."
+    body = f"echo new > made; mkdir inner; cd inner; git init -q; echo > code; git add .; {OWN} commit -qm in; cd .."
     folder = finished(repo, "good", body)
     assert record(folder)["trouble"] == "a repository of its own is not on the branch: inner"
     assert "look into" in refused(merge, folder)
@@ -149,25 +149,56 @@ def test_a_repository_that_the_worker_made_is_not_thrown_away(repo):
     assert (repo.project / "made").exists()
 
 
-def test_a_worker_that_leaves_its_branch_loses_nothing(repo):
-    own = "git -c user.name=B -c user.email=b@b commit -qm"
-    body = f"echo 1 > first; git add .; {own} first; git checkout -q -b elsewhere main; echo 2 > second; git add second"
-    finished(repo, "good", f"{body}; {own} second; echo 3 > third")
-    names = git(repo.project, "ls-tree", "--name-only", "dispatch/good-1-1").split()
-    assert names == ["readme", "second", "third"]
-    assert "first" in git(repo.project, "log", "--format=%s", "dispatch/good-1-1").split()
-    assert git(repo.project, "-C", ".dispatch/worktrees/good-1-1", "status", "--porcelain", "--branch") == (
-        "## dispatch/good-1-1"
-    )
+def test_a_worker_that_leaves_its_branch_for_another_loses_neither(repo):
+    first = f"echo 1 > first; git add .; {OWN} commit -qm first; git checkout -q -b elsewhere main"
+    folder = finished(repo, "good", f"{first}; echo 2 > second; git add .; {OWN} commit -qm second; echo 3 > third")
+    tree = repo.project / ".dispatch/worktrees/good-1-1"
+    assert git(repo.project, "ls-tree", "--name-only", "dispatch/good-1-1").split() == ["first", "readme"]
+    assert git(repo.project, "ls-tree", "--name-only", "elsewhere").split() == ["readme", "second"]
+    assert git(tree, "ls-tree", "--name-only", "HEAD").split() == ["readme", "second", "third"]
+    other = git(tree, "rev-parse", "HEAD")[:12]
+    assert f"its worker went on at {other}, which lacks what is on dispatch/good-1-1" in refused(merge, folder)
+    assert "its worker went on" in refused(discard, folder)
+    git(tree, "switch", "--quiet", "dispatch/good-1-1")
+    git(tree, "merge", "--quiet", other)
+    merge(folder)
+    assert [(repo.project / name).read_text() for name in ("first", "second", "third")] == ["1\n", "2\n", "3\n"]
+    assert branches(repo) == ["elsewhere", "main"]
 
 
-def test_a_worker_in_the_middle_of_a_merge_loses_nothing(repo):
+@pytest.mark.parametrize("back", ["--detach main", "HEAD~1", "-B mine HEAD~1"])
+def test_a_worker_that_goes_back_to_an_older_commit_takes_nothing_off_its_branch(repo, back):
+    both = "".join(f"echo {n} > file{n}; git add .; {OWN} commit -qm {n}\n" for n in (1, 2))
+    folder = finished(repo, "good", f"{both}git checkout -q {back}")
+    assert (repo.project / ".dispatch/worktrees/good-1-1/file2").exists()
+    assert merge(folder).startswith("merged good-1-1 into main (fast-forward): 2 commits, 2 files +2 -0")
+    assert [(repo.project / f"file{n}").read_text() for n in (1, 2)] == ["1\n", "2\n"]
+
+
+def test_what_is_left_uncommitted_on_a_branch_of_the_persons_is_not_committed_to_it(repo):
+    git(repo.project, "branch", "release")
+    folder = finished(repo, "good", "git checkout -q release; echo new > made")
+    assert git(repo.project, "log", "--format=%s", "release") == "a change"
+    merge(folder)
+    assert (repo.project / "made").exists()
+
+
+@pytest.mark.parametrize(("what", "begins"), [
+    ("merge", "merge -q main"), ("rebase", "rebase -q main"), ("merge", "merge -q --squash main"),
+])  # fmt: skip
+def test_what_a_worker_began_and_did_not_finish_is_left_as_it_is_and_not_merged(repo, what, begins):
     commit(repo.project, readme="uno\n")
-    own = "git -c user.name=B -c user.email=b@b"
-    body = f"echo eins > readme; {own} commit -qam x; {own} merge -q main || true"
-    finished(repo, "good", body, base="main~1")
-    assert "<<<<<<<" in git(repo.project, "show", "dispatch/good-1-1:readme")
-    assert git(repo.project / ".dispatch/worktrees/good-1-1", "status", "--porcelain") == ""
+    body = f"echo eins > readme; {OWN} commit -qam x; echo 1 > more; {OWN} {begins} > $folder/said || true"
+    folder = finished(repo, "good", body, base="main~1")
+    assert record(folder)["trouble"] == f"a {what} is unfinished in its worktree: readme"
+    tree, before = repo.project / ".dispatch/worktrees/good-1-1", git(repo.project, "rev-parse", "main")
+    status = git(tree, "status", "--porcelain")
+    assert {"UU readme", "AA readme"} & set(status.splitlines())
+    assert f"a {what} is unfinished in its worktree: readme; look into {tree}" in refused(merge, folder)
+    assert f"a {what} is unfinished" in refused(discard, folder)
+    assert (git(repo.project, "rev-parse", "main"), git(tree, "status", "--porcelain")) == (before, status)
+    discard(folder, True)
+    nothing_left(repo)
 
 
 def test_locks_of_a_git_that_was_killed_in_the_worktree_hinder_nobody(repo):
@@ -178,8 +209,7 @@ def test_locks_of_a_git_that_was_killed_in_the_worktree_hinder_nobody(repo):
 
 
 def test_a_worker_that_removes_its_worktree_or_branch_is_told_of(repo):
-    own = "git -c user.name=B -c user.email=b@b"
-    gone = finished(repo, "gone", f"echo new > made; git add .; {own} commit -qm x; rm -rf ../gone-1-1")
+    gone = finished(repo, "gone", f"echo new > made; git add .; {OWN} commit -qm x; rm -rf ../gone-1-1")
     merge(gone)
     nothing_left(repo)
     body = "git update-ref -d refs/heads/dispatch/lost-2-1; cd /; rm -rf $OLDPWD"

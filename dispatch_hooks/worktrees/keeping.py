@@ -58,8 +58,10 @@ def keep(task: dict, record: dict, message: str, mark: str = "") -> None:
     if os.path.isdir(worktrees.path(task, record)):
         at = opened(task, record, mark)
         _unlock(record)
-        _commit_rest(at, record, message)
-        _onto_branch(at, record)
+        record["trouble"] = _unfinished(at, record)
+        if not record["trouble"]:
+            _commit_rest(at, record, message)
+            _onto_branch(at, record)
     count(project_git(task), record)
 
 
@@ -67,6 +69,24 @@ def _unlock(record: dict) -> None:
     """Locks of a git that was killed: nobody works there any more."""
     for name in ("index.lock", "HEAD.lock"):
         files.remove(os.path.join(worktrees.git_dir(record), name))
+
+
+UNDER_WAY = {
+    "MERGE_HEAD": "merge", "CHERRY_PICK_HEAD": "cherry-pick", "REVERT_HEAD": "revert", "rebase-merge": "rebase",
+    "rebase-apply": "rebase",
+}  # fmt: skip
+
+
+def under_way(git_dir: str) -> str:
+    """What was begun in a checkout and is not finished; "" for nothing."""
+    return next((what for name, what in UNDER_WAY.items() if os.path.lexists(os.path.join(git_dir, name))), "")
+
+
+def _unfinished(at: git.Git, record: dict) -> str:
+    """Why nothing of what lies there is to be committed: it is halfway between two states, and may hold conflicts."""
+    names = sorted({row.partition("\t")[2] for row in at("ls-files", "--unmerged", "-z").split("\0") if row})
+    what = under_way(worktrees.git_dir(record)) or ("merge" if names else "")
+    return f"a {what} is unfinished in its worktree{': ' if names else ''}{', '.join(names[:5])}" if what else ""
 
 
 def _commit_rest(at: git.Git, record: dict, message: str) -> None:
@@ -83,6 +103,8 @@ def _commit_rest(at: git.Git, record: dict, message: str) -> None:
     if own:
         record["trouble"] = f"a repository of its own is not on the branch: {', '.join(own[:3])}"
     if not at.says("diff", "--cached", "--quiet", "--no-ext-diff"):
+        if _head(at) != record["branch"]:
+            at("update-ref", "--no-deref", "HEAD", at("rev-parse", "HEAD"))  # no other branch is ours to commit to
         at("commit", "--quiet", "--no-verify", "--no-gpg-sign", "--cleanup=verbatim", "--file=-",
            text=f"{message}\n", **identity(at))  # fmt: skip
 
@@ -101,17 +123,25 @@ def untracked(at: git.Git) -> list[str]:
 
 
 def _onto_branch(at: git.Git, record: dict) -> None:
-    """The branch ends at what the worktree shows, wherever its worker has led it; what was on it stays behind that."""
-    ref, head = f"refs/heads/{record['branch']}", at("rev-parse", "HEAD")
-    if at.run("symbolic-ref", "--quiet", "HEAD")[1].strip() == ref:
+    """The branch ends at what the worktree shows, wherever its worker has led it, unless it would lose work by that."""
+    branch, head = record["branch"], at("rev-parse", "HEAD")
+    if _head(at) == branch:
         return
-    tip = at.run("rev-parse", "--verify", "--quiet", ref)[1].strip()
-    if tip and not at.says("merge-base", "--is-ancestor", tip, head):
-        words = f"Bring what the worker left elsewhere onto {record['branch']}\n"
-        tree = at("rev-parse", f"{head}^{{tree}}")
-        head = at("commit-tree", tree, "-p", head, "-p", tip, text=words, **identity(at))
-    at("update-ref", "-m", "dispatch-hooks: kept", ref, head)
-    at("symbolic-ref", "HEAD", ref)
+    tip = at.run("rev-parse", "--verify", "--quiet", f"refs/heads/{branch}")[1].strip()
+    if not tip or at.says("merge-base", "--is-ancestor", tip, head):
+        at("update-ref", "-m", "dispatch-hooks: kept", f"refs/heads/{branch}", head)
+        at("symbolic-ref", "HEAD", f"refs/heads/{branch}")
+    elif at.says("merge-base", "--is-ancestor", head, tip):
+        at("checkout", "--quiet", "--ignore-other-worktrees", "--no-overwrite-ignore", branch, "--")
+    else:
+        other = _head(at) or head[:12]
+        way = f"git switch {branch} && git merge {other} there"
+        record["trouble"] = f"its worker went on at {other}, which lacks what is on {branch} ({way} brings it together)"
+
+
+def _head(at: git.Git) -> str:
+    """The branch that is checked out; "" for none."""
+    return at.run("symbolic-ref", "--quiet", "--short", "HEAD")[1].strip()
 
 
 def identity(at: git.Git) -> dict[str, str]:

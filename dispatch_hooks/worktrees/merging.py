@@ -17,11 +17,6 @@ from dispatch_hooks.worktrees import keeping, making
 WRITES_TREES = (2, 38)
 """The first git whose merge-tree merges without a checkout."""
 
-UNDER_WAY = {
-    "MERGE_HEAD": "merge", "CHERRY_PICK_HEAD": "cherry-pick", "REVERT_HEAD": "revert", "rebase-merge": "rebase",
-    "rebase-apply": "rebase",
-}  # fmt: skip
-
 SHOWN = 10
 
 
@@ -30,8 +25,7 @@ def target(task: dict, record: dict) -> tuple[git.Git, str]:
     project = task["project"]
     at, _ = making.repository(project)
     code, out, _ = at.run("symbolic-ref", "--quiet", "--short", "HEAD")
-    folder = at("rev-parse", "--absolute-git-dir")
-    begun = next((what for name, what in UNDER_WAY.items() if os.path.lexists(os.path.join(folder, name))), "")
+    begun = keeping.under_way(at("rev-parse", "--absolute-git-dir"))
     if begun:
         raise FatalError(f"a {begun} is under way in {project}; finish it (git {begun} --continue or --abort) first")
     if code:
