@@ -247,6 +247,19 @@ def test_what_config_names_is_copied_linked_and_set_up_and_never_committed(repo)
     assert (repo.project / "node_modules/dep").exists()
 
 
+def test_what_was_brought_and_is_committed_all_the_same_reaches_no_branch_of_the_persons(repo):
+    commit(repo.project, **{".gitignore": "node_modules/\n"})
+    (repo.project / "node_modules").mkdir()
+    (repo.project / "node_modules/dep").write_text("1\n")
+    (repo.project / ".env").write_text("SECRET=1\n")
+    settings('[worktree]\ncopy = [".env"]\nlink = ["node_modules"]\n')
+    folder = finished(repo, "good", f"echo new > made; git add --all; {OWN} commit -qm all")
+    assert git(repo.project, "diff", "--name-only", "main...dispatch/good-1-1") == "made"
+    merge(folder)
+    assert (repo.project / "node_modules/dep").read_text() == "1\n"
+    assert (repo.project / ".env").read_text() == "SECRET=1\n"
+
+
 def test_a_set_up_that_fails_says_so_and_leaves_nothing(repo):
     settings('[worktree]\nsetup = "echo no network; exit 4"\n')
     folder = dispatched(repo, "good", TICK)

@@ -182,6 +182,17 @@ def test_work_of_the_persons_that_would_be_overwritten_stops_a_merge(repo):
     nothing_left(repo)
 
 
+@pytest.mark.parametrize("mine", ["local.cfg", "local.cfg/own"])
+def test_what_git_ignores_in_the_persons_checkout_is_not_overwritten_by_a_merge(repo, mine):
+    commit(repo.project, **{".gitignore": "local.cfg\n"})
+    folder = finished(repo, "good", "echo theirs > local.cfg; git add --force local.cfg")
+    (repo.project / mine).parent.mkdir(exist_ok=True)
+    (repo.project / mine).write_text("mine\n")
+    before = git(repo.project, "rev-parse", "HEAD")
+    assert f"in {repo.project}: local.cfg; nothing was changed" in refused(merge, folder)
+    assert (git(repo.project, "rev-parse", "HEAD"), (repo.project / mine).read_text()) == (before, "mine\n")
+
+
 def test_uncommitted_work_that_a_merge_does_not_touch_stays_as_it_is(repo):
     commit(repo.project, other="1\n")
     folder = finished(repo, "good", "echo new > made")

@@ -102,11 +102,19 @@ def _commit_rest(at: git.Git, record: dict, message: str) -> None:
         record["trouble"] = f"commits of the submodule {', '.join(held[:3])} are only in the worktree"
     if own:
         record["trouble"] = f"a repository of its own is not on the branch: {', '.join(own[:3])}"
+    _give_back(at, record)
     if not at.says("diff", "--cached", "--quiet", "--no-ext-diff"):
         if _head(at) != record["branch"]:
             at("update-ref", "--no-deref", "HEAD", at("rev-parse", "HEAD"))  # no other branch is ours to commit to
         at("commit", "--quiet", "--no-verify", "--no-gpg-sign", "--cleanup=verbatim", "--file=-",
            text=f"{message}\n", **identity(at))  # fmt: skip
+
+
+def _give_back(at: git.Git, record: dict) -> None:
+    """Takes what we brought off the branch again, where its worker has committed it: it is the person's, not work."""
+    names = [name for name in record["brought"] if not at.says("cat-file", "-e", f"{record['base']}:{name}")]
+    if names:
+        at("--literal-pathspecs", "rm", "--quiet", "--cached", "-r", "--force", "--ignore-unmatch", "--", *names)
 
 
 def _only_there(place: str) -> bool:

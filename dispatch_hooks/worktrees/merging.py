@@ -115,7 +115,10 @@ def _by_checkout(at: git.Git, head: str, tip: str) -> tuple[str, list[str]]:
 
 TRIES = 10
 
-FLAGS = ("--ff-only", "--quiet", "--no-squash", "--commit", "--no-autostash", "--no-verify-signatures", "--no-stat")
+FLAGS = (
+    "--ff-only", "--quiet", "--no-squash", "--commit", "--no-autostash", "--no-verify-signatures", "--no-stat",
+    "--no-overwrite-ignore",
+)  # fmt: skip
 
 
 def move(at: git.Git, task: str, commit: str) -> None:
@@ -132,8 +135,8 @@ def move(at: git.Git, task: str, commit: str) -> None:
     if names:
         listed = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
         raise FatalError(
-            f"{task} changes what you have not committed in {at.cwd}: {listed}; nothing was changed. Commit that "
-            f"(or git stash it), then merge {task} again"
+            f"{task} changes what you have not committed in {at.cwd}: {listed}; nothing was changed. Commit that, "
+            f"git stash it or move it away, then merge {task} again"
         )
     if "index.lock" in said:
         lock = os.path.join(at("rev-parse", "--absolute-git-dir"), "index.lock")
