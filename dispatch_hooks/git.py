@@ -38,6 +38,8 @@ PROGRAM = re.compile(
 )
 """Keys that name a program (or, of a filter, that it must run)."""
 
+FILTER = re.compile(r"filter\.(.*)\.(?:clean|smudge|process)", re.S)
+
 OWN = ("system", "global", "command")
 """Where the person's configuration comes from; `local` and `worktree` are the repository's."""
 
@@ -55,7 +57,9 @@ class Git:
 
     def __init__(self, cwd: str, git_dir: str = "", common: str = "", mark: str = "", stopped=None) -> None:
         """mark: the run that it is done for. stopped() is asked while git runs, and ends it."""
-        self.cwd, self.stopped, self._shield = cwd, stopped, None
+        self.cwd, self.stopped = cwd, stopped
+        self._shield: dict[str, str] | None = None
+        self._unfiltered: set[str] = set()
         tree = cwd if git_dir else ""
         own = {"GIT_DIR": git_dir, "GIT_COMMON_DIR": common, "GIT_WORK_TREE": tree, "DISPATCH_HOOKS_RUN": mark}
         self.env = {**environment(), **{name: value for name, value in own.items() if value}}
@@ -74,9 +78,22 @@ class Git:
     def run(self, *args: str, text: str | None = None, **env: str) -> tuple[int, str, str]:
         """(status, output, errors)."""
         if self._shield is None:
-            listed = self._run(("config", "--list", "--show-scope", "-z"), None, {})[1]
-            self._shield = _counted({**OFF, **_disarmed(listed)})
+            off = _disarmed(self._run(("config", "--list", "--show-scope", "-z"), None, {})[1])
+            self._shield = _counted({**OFF, **off})
+            self._unfiltered = {found[1] for key in off if not off[key] and (found := FILTER.fullmatch(key))}
         return self._run(args, text, {**self._shield, **env})
+
+    def unfiltered(self, names: list[str], *options: str, **env: str) -> list[str]:
+        """Those of the names that a filter is for which only the repository's configuration defines: it is not run."""
+        if not (names and self.disarmed()):
+            return []
+        words = self("check-attr", "-z", "--stdin", *options, "filter", text="\0".join(names), **env).split("\0")
+        return [name for name, value in zip(words[::3], words[2::3], strict=False) if value in self._unfiltered]
+
+    def disarmed(self) -> bool:
+        """Whether there is such a filter."""
+        self.says("--version")
+        return bool(self._unfiltered)
 
     def _run(self, args: tuple, text: str | None, env: dict) -> tuple[int, str, str]:
         try:

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from dispatch_hooks.worktrees import orphans, showing
-from tests.harness.repositories import commit, discard, finished, git, merge, refused, settings
+from tests.harness.repositories import commit, discard, finished, git, merge, record, refused, settings
 
 CONFIG = (
     "core.fsmonitor", "core.sshCommand", "core.editor", "core.pager", "core.askPass", "sequence.editor", "pager.diff",
@@ -26,7 +26,7 @@ def hostile(repo):
     """The repository, whose owner wants to be run by whoever looks at it; `ran` is what was."""
     repo.ran = repo.root / "ran"
     repo.ran.mkdir()
-    commit(repo.project, **{".gitattributes": "* filter=evil diff=evil merge=evil\n", "other": "1\n"})
+    commit(repo.project, **{".gitattributes": "* diff=evil merge=evil\nother filter=evil\n", "other": "1\n"})
     for key in CONFIG:
         program = repo.root / f"evil-{key}"
         program.write_text(f"#!/bin/sh\ntouch {repo.ran}/{key}\nexit 1\n")
@@ -94,6 +94,45 @@ def test_a_worker_that_leads_git_elsewhere_leads_nobody(hostile):
     merge(folder)
     assert git(elsewhere, "-c", "core.fsmonitor=false", "-c", "core.worktree=" + str(elsewhere), "branch", "--list",
                "dispatch/*") == ""  # fmt: skip
+
+
+CRYPT = "* -text\nsecret* filter=crypt\n"
+
+
+@pytest.fixture
+def crypt(repo):
+    """The repository, whose own configuration has a filter: what is called secret is stored as ciphertext."""
+    repo.own = ["filter.crypt.clean=tr a-z b-za", "filter.crypt.smudge=tr b-za a-z"]
+    for one in repo.own:
+        git(repo.project, "config", *one.split("=", 1))
+    commit(repo.project, **{".gitattributes": CRYPT, "secret": "abc\n"})
+    assert git(repo.project, "show", "HEAD:secret") == "bcd"
+    return repo
+
+
+def test_a_file_that_we_cannot_filter_is_not_committed_and_not_merged_by_us(crypt):
+    own = "git -c user.name=B -c user.email=b@b commit -qm x"
+    folder = finished(crypt, "good", f"echo xyz > secret; touch -d yesterday secret; git add .; {own}; echo new > made")
+    assert record(folder)["trouble"] == ""
+    assert git(crypt.project, "show", "dispatch/good-1-1:secret") == "yza"
+    words = refused(merge, folder)
+    assert f"good-1-1 changes secret, whose filter is in the configuration of {crypt.project} alone" in words
+    assert "type: git merge dispatch/good-1-1; then merge good-1-1 again" in words
+    assert (crypt.project / "secret").read_text() == "abc\n"
+    git(crypt.project, "merge", "--quiet", "dispatch/good-1-1")
+    assert merge(folder).startswith("good-1-1 is in main already")
+    assert [(crypt.project / name).read_text() for name in ("secret", "made")] == ["xyz\n", "new\n"]
+
+
+def test_a_file_that_we_cannot_filter_and_that_nobody_committed_is_told_of(crypt):
+    folder = finished(crypt, "good", "echo xyz > secret2; echo new > made")
+    assert record(folder)["notes"][0].startswith("Not filtered, because")
+    assert record(folder)["trouble"].startswith("not committed, as no filter")
+    assert record(folder)["trouble"].endswith(": secret2")
+    assert git(crypt.project, "diff", "--name-only", "main...dispatch/good-1-1") == "made"
+    assert "secret2" in refused(discard, folder)
+    other = finished(crypt, "other", "echo new > file")
+    assert "(fast-forward)" in merge(other)
 
 
 def test_what_the_persons_own_configuration_says_of_a_filter_is_done(repo, monkeypatch):

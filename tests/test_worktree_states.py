@@ -121,9 +121,9 @@ def test_commits_in_a_submodule_of_the_worktree_are_not_thrown_away(with_submodu
     (cd lib && echo 2 > code && {OWN} commit -qam inner); git add lib; {OWN} commit -qm outer"""
     folder = finished(repo, "good", body)
     words = refused(merge, folder)
-    assert "commits of the submodule lib are only in the worktree" in words
+    assert "commits in a submodule are only in the worktree: lib" in words
     assert (repo.project / ".dispatch/worktrees/good-1-1/lib/code").read_text() == "2\n"
-    assert "commits of the submodule lib" in refused(discard, folder)
+    assert "commits in a submodule" in refused(discard, folder)
     discard(folder, True)
     nothing_left(repo)
 

@@ -30,6 +30,7 @@ def merge(folder: str, how: str, env: dict) -> str:
         if commit == head:
             finish(task, record, into)
             return f"{into} holds all of {task['id']} already; its worktree and {record['branch']} are gone"
+        merging.check_filters(at, task, record, head, commit)
         _intend(folder, status, {"commit": commit, "into": into})
         merging.move(at, task["id"], commit)
         what = worktrees.figures(record)

@@ -52,9 +52,16 @@ def _copy(source: str, target: str) -> None:
 
 def _notes(linked: list[str], place: str) -> list[str]:
     notes = [f"Links into the person's own checkout, not to be committed: {', '.join(linked)}."] if linked else []
-    empty = [name for name in git.submodules(git.Git(place)) if not os.listdir(os.path.join(place, name))]
+    at = git.Git(place)
+    empty = [name for name in git.submodules(at) if not os.listdir(os.path.join(place, name))]
     if empty:
         notes.append(f"Submodules are empty here ({', '.join(empty[:5])}); `git submodule update --init` fills them.")
+    raw = at.unfiltered(at("ls-files", "-z").split("\0")[:-1]) if at.disarmed() else []
+    if raw:
+        notes.append(
+            f"Not filtered, because only the repository's configuration has their filter: {', '.join(raw[:5])}. Before "
+            f"you read or commit any of that, `rm` it and `git checkout` it."
+        )
     return notes
 
 

@@ -90,24 +90,51 @@ def _unfinished(at: git.Git, record: dict) -> str:
 
 
 def _commit_rest(at: git.Git, record: dict, message: str) -> None:
-    """Commits what is not committed, but for what we brought and for repositories of their own."""
-    own = [name.rstrip("/") for name in untracked(at) if name.endswith("/")]
-    submodules = git.submodules(at)
-    left_out = [f":(exclude,literal,top){name}" for name in [*submodules, *own, *record["brought"]]]
-    code, _, err = at.run("add", "--all", "--ignore-errors", "--", ":/", *left_out)
+    """Commits what is not committed, but for what we brought and what no commit can hold."""
+    left_out = [f":(exclude,literal,top){name}" for name in [*_left_out(at, record), *record["brought"]]]
+    code, _, err = at.run("add", "--all", "--ignore-errors", "--pathspec-from-file=-", "--pathspec-file-nul",
+                          text="\0".join([":/", *left_out]))  # fmt: skip
     if code:
         record["trouble"] = f"not all could be committed: {git.said(err)}"
-    held = [name for name in submodules if _only_there(os.path.join(at.cwd, name))]
-    if held:
-        record["trouble"] = f"commits of the submodule {', '.join(held[:3])} are only in the worktree"
-    if own:
-        record["trouble"] = f"a repository of its own is not on the branch: {', '.join(own[:3])}"
     _give_back(at, record)
     if not at.says("diff", "--cached", "--quiet", "--no-ext-diff"):
         if _head(at) != record["branch"]:
             at("update-ref", "--no-deref", "HEAD", at("rev-parse", "HEAD"))  # no other branch is ours to commit to
         at("commit", "--quiet", "--no-verify", "--no-gpg-sign", "--cleanup=verbatim", "--file=-",
            text=f"{message}\n", **identity(at))  # fmt: skip
+
+
+UNHELD = {
+    "own": "a repository of its own is not on the branch",
+    "held": "commits in a submodule are only in the worktree",
+    "raw": "not committed, as no filter of the repository's own configuration is run by us (git status there tells)",
+}
+
+
+def _left_out(at: git.Git, record: dict) -> list[str]:
+    """What we cannot commit; where that is work, the record says so."""
+    new, submodules = new_files(at, record), git.submodules(at)
+    found = {
+        "own": [name.rstrip("/") for name in new if name.endswith("/")],
+        "held": [name for name in submodules if _only_there(os.path.join(at.cwd, name))],
+        "raw": _unfiltered(at, new),
+    }
+    for what, names in found.items():
+        if names:
+            record["trouble"] = f"{UNHELD[what]}: {', '.join(names[:3])}"
+    return [*submodules, *found["own"], *found["raw"]]
+
+
+def _unfiltered(at: git.Git, new: list[str]) -> list[str]:
+    """What seems not to be committed and needs a filter that we do not run.
+
+    A file that was committed in the second of its last change is among them: git compares its content, which without
+    the filter is another. A git status of the person's, with the filter, settles that.
+    """
+    if not at.disarmed():
+        return []
+    changed = at("diff-files", "--name-only", "--ignore-submodules=all", "-z").split("\0")
+    return at.unfiltered([name for name in [*changed, *new] if name and not name.endswith("/")])
 
 
 def _give_back(at: git.Git, record: dict) -> None:
@@ -128,6 +155,12 @@ def _only_there(place: str) -> bool:
 def untracked(at: git.Git) -> list[str]:
     """What git does not know of; a repository inside of the work tree ends in a slash."""
     return [name for name in at("ls-files", "--others", "--exclude-standard", "-z").split("\0") if name]
+
+
+def new_files(at: git.Git, record: dict) -> list[str]:
+    """What of that is the worker's."""
+    brought = tuple(f"{name.rstrip('/')}/" for name in record["brought"])
+    return [name for name in untracked(at) if not f"{name.rstrip('/')}/".startswith(brought)]
 
 
 def _onto_branch(at: git.Git, record: dict) -> None:

@@ -113,6 +113,24 @@ def _by_checkout(at: git.Git, head: str, tip: str) -> tuple[str, list[str]]:
 
 # the person's checkout
 
+
+def check_filters(at: git.Git, task: dict, record: dict, head: str, commit: str) -> None:
+    """FatalError where a merge would put files into the checkout as git stores them, which a filter should change."""
+    if not at.disarmed():
+        return
+    names = [name for name in at("diff-tree", "-r", "--name-only", "-z", head, commit).split("\0") if name]
+    with tempfile.TemporaryDirectory(prefix="dispatch-hooks-") as folder:
+        index = os.path.join(folder, "index")  # the attributes that the commit gives them
+        at("read-tree", commit, GIT_INDEX_FILE=index)
+        raw = at.unfiltered(names, "--cached", GIT_INDEX_FILE=index)
+    if raw:
+        raise FatalError(
+            f"{task['id']} changes {', '.join(raw[:SHOWN])}, whose filter is in the configuration of {at.cwd} alone, "
+            f"which we run nothing of; nothing was changed. If you trust it (git config --get-regexp filter), type: "
+            f"git merge {record['branch']}; then merge {task['id']} again"
+        )
+
+
 TRIES = 10
 
 FLAGS = (

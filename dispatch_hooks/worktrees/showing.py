@@ -37,7 +37,7 @@ def _new(task: dict, record: dict) -> list[str]:
     """Files that git has not been told of."""
     if not os.path.isdir(worktrees.path(task, record)):
         return []
-    return [n for n in keeping.untracked(keeping.opened(task, record)) if n.rstrip("/") not in record["brought"]]
+    return keeping.new_files(keeping.opened(task, record), record)
 
 
 def new_files(folder: str) -> list[str]:
