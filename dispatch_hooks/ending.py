@@ -94,6 +94,7 @@ def _checked(run) -> tuple[str, str]:
     log, limit = os.path.join(run.folder, "check.log"), run.config["check_seconds"]
     how = check.run(command, run.env, run.cwd(), log, limit, run.unwanted)
     worker.leave_none(run.mark, os.getpid())
+    worktrees.checked(run.task, run.status)
     if inputs.cancelled(run.folder):
         return "cancelled", ""
     return ("failed", f"check failed: {command} ({how})") if how else ("checked", "")

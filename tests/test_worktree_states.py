@@ -260,6 +260,22 @@ def test_what_was_brought_and_is_committed_all_the_same_reaches_no_branch_of_the
     assert (repo.project / ".env").read_text() == "SECRET=1\n"
 
 
+def test_what_set_up_and_check_leave_behind_is_not_taken_for_work(repo):
+    commit(repo.project, version="1\n")
+    settings('check = "echo junk > coverage; echo 2 > version"\n'
+             '[worktree]\nsetup = "mkdir gen; echo 1 > gen/a; echo 1 > gen/b"\n')  # fmt: skip
+    folder = dispatched(repo, "good", f"echo mine >> gen/b; echo new > gen/c; {TICK}")
+    repo.wait(folder, "checked")
+    assert git(repo.project, "log", "--format=%s", "main..dispatch/good-1-1").splitlines() == [
+        "Changed by the check of task good-1-1", "Left uncommitted by task good-1-1 (run 1, finished)",
+    ]  # fmt: skip
+    assert (record(folder)["commits"], showing.new_files(folder)) == (2, [])
+    assert (repo.project / ".dispatch/worktrees/good-1-1/coverage").exists()
+    merge(folder)
+    assert git(repo.project, "ls-files").split() == ["gen/b", "gen/c", "readme", "version"]
+    nothing_left(repo)
+
+
 def test_a_set_up_that_fails_says_so_and_leaves_nothing(repo):
     settings('[worktree]\nsetup = "echo no network; exit 4"\n')
     folder = dispatched(repo, "good", TICK)

@@ -44,6 +44,14 @@ def settle(task: dict, status: dict, state: str) -> None:
         keeping.settle(task, status, state)
 
 
+def checked(task: dict, status: dict) -> None:
+    """After the check of a settled run; it never raises."""
+    if status.get("worktree"):
+        from dispatch_hooks.worktrees import keeping
+
+        keeping.checked(task, status)
+
+
 def tidy(task: dict, status: dict, state: str) -> None:
     """Leaves nothing of a worktree that holds nothing; it never raises."""
     if status.get("worktree"):

@@ -15,6 +15,7 @@ import shutil
 
 from dispatch_hooks import check, git, tasks, worker, worktrees
 from dispatch_hooks.errors import FatalError
+from dispatch_hooks.worktrees import keeping
 
 LIMIT = 3600
 """Seconds that the set-up command may take."""
@@ -28,6 +29,7 @@ def furnish(run, place: str, record: dict) -> None:
     record.update(brought=[*copied, *linked], notes=_notes(linked, place))
     if said["setup"]:
         _set_up(run, place, said["setup"])
+        keeping.leave_out(keeping.opened(run.task, record), run.task)
 
 
 def _bring(project: str, place: str, name: str, act) -> bool:

@@ -15,7 +15,7 @@ NAME, MAIL = "dispatch-hooks", "dispatch-hooks@localhost"
 def settle(task: dict, status: dict, state: str) -> None:
     """Commits what a run left, and counts. For a run none of whose processes is left.
 
-    Like tidy, it never raises: what went wrong is the record's `trouble`, and then nothing is cleared away.
+    Like the next two, it never raises: what went wrong is the record's `trouble`, and then nothing is cleared away.
     """
     record = status["worktree"]
     if record["state"] == "open" and state in tasks.ENDED:
@@ -23,6 +23,19 @@ def settle(task: dict, status: dict, state: str) -> None:
         mark = worker.mark(tasks.folder(task["project"], task["id"]), status["run"])
         _try(record, lambda: keep(task, record, words, mark))
         record["kept"] = status["run"]
+
+
+def checked(task: dict, status: dict) -> None:
+    """After the check of a run that was settled: what it changed is committed as its, what it made is no work."""
+    record = status["worktree"]
+    if record["state"] == "open" and not record["trouble"]:
+        _try(record, lambda: _checked(task, record))
+
+
+def _checked(task: dict, record: dict) -> None:
+    if os.path.isdir(worktrees.path(task, record)):
+        leave_out(opened(task, record), task)
+        keep(task, record, f"Changed by the check of task {task['id']}")
 
 
 def tidy(task: dict, status: dict, state: str) -> None:
@@ -60,7 +73,7 @@ def keep(task: dict, record: dict, message: str, mark: str = "") -> None:
         _unlock(record)
         record["trouble"] = _unfinished(at, record)
         if not record["trouble"]:
-            _commit_rest(at, record, message)
+            _commit_rest(at, task, record, message)
             _onto_branch(at, record)
     count(project_git(task), record)
 
@@ -89,9 +102,10 @@ def _unfinished(at: git.Git, record: dict) -> str:
     return f"a {what} is unfinished in its worktree{': ' if names else ''}{', '.join(names[:5])}" if what else ""
 
 
-def _commit_rest(at: git.Git, record: dict, message: str) -> None:
-    """Commits what is not committed, but for what we brought and what no commit can hold."""
-    left_out = [f":(exclude,literal,top){name}" for name in [*_left_out(at, record), *record["brought"]]]
+def _commit_rest(at: git.Git, task: dict, record: dict, message: str) -> None:
+    """Commits what is not committed, but for what is no work and what no commit can hold."""
+    names = [*_unheld(at, task, record), *record["brought"], *_left(at, task)]
+    left_out = [f":(exclude,literal,top){name}" for name in names]
     code, _, err = at.run("add", "--all", "--ignore-errors", "--pathspec-from-file=-", "--pathspec-file-nul",
                           text="\0".join([":/", *left_out]))  # fmt: skip
     if code:
@@ -111,9 +125,9 @@ UNHELD = {
 }
 
 
-def _left_out(at: git.Git, record: dict) -> list[str]:
+def _unheld(at: git.Git, task: dict, record: dict) -> list[str]:
     """What we cannot commit; where that is work, the record says so."""
-    new, submodules = new_files(at, record), git.submodules(at)
+    new, submodules = new_files(at, task, record), git.submodules(at)
     found = {
         "own": [name.rstrip("/") for name in new if name.endswith("/")],
         "held": [name for name in submodules if _only_there(os.path.join(at.cwd, name))],
@@ -157,10 +171,32 @@ def untracked(at: git.Git) -> list[str]:
     return [name for name in at("ls-files", "--others", "--exclude-standard", "-z").split("\0") if name]
 
 
-def new_files(at: git.Git, record: dict) -> list[str]:
-    """What of that is the worker's."""
-    brought = tuple(f"{name.rstrip('/')}/" for name in record["brought"])
-    return [name for name in untracked(at) if not f"{name.rstrip('/')}/".startswith(brought)]
+def new_files(at: git.Git, task: dict, record: dict) -> list[str]:
+    """What of that is the worker's: neither brought, nor left by a command of the person's."""
+    brought, left = tuple(f"{name.rstrip('/')}/" for name in record["brought"]), _left(at, task)
+    return [n for n in untracked(at) if n not in left and not f"{n.rstrip('/')}/".startswith(brought)]
+
+
+def leave_out(at: git.Git, task: dict) -> None:
+    """Writes down what a set-up or check command has made just now: while it stays as it is, it is no work."""
+    names = [name for name in untracked(at) if not name.endswith("/")]
+    files.write_json(_left_file(task), {name: _stamp(at, name) for name in names})
+
+
+def _left(at: git.Git, task: dict) -> set[str]:
+    return {name for name, stamp in (files.read_json(_left_file(task)) or {}).items() if stamp == _stamp(at, name)}
+
+
+def _left_file(task: dict) -> str:
+    return os.path.join(tasks.folder(task["project"], task["id"]), "left.json")
+
+
+def _stamp(at: git.Git, name: str) -> str:
+    try:
+        found = os.lstat(os.path.join(at.cwd, name))
+    except OSError:
+        return ""
+    return f"{found.st_mtime_ns} {found.st_size}"
 
 
 def _onto_branch(at: git.Git, record: dict) -> None:

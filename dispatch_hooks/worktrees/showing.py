@@ -37,7 +37,7 @@ def _new(task: dict, record: dict) -> list[str]:
     """Files that git has not been told of."""
     if not os.path.isdir(worktrees.path(task, record)):
         return []
-    return keeping.new_files(keeping.opened(task, record), record)
+    return keeping.new_files(keeping.opened(task, record), task, record)
 
 
 def new_files(folder: str) -> list[str]:
