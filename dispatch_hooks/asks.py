@@ -72,6 +72,7 @@ class Asks:
             self._add({**question, "ref": f"ipc/{self.run}/{name}"}, now)
 
     def _raise(self, name: str, text: str, now: float) -> None:
+        text = self.ledger.hide.text(text)
         flag = flags.add(self.folder, text, now, self.run, f"ipc/{self.run}/{name}")
         self.ledger.log(f"flags: {text}")
         outcome.tell(outcome.flag_event(self.folder, self.ledger.task, self.ledger.status, flag))

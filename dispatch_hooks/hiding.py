@@ -1,7 +1,7 @@
 """Values of variables whose names look secret, kept out of what we write down and say.
 
 A worker inherits the person's keys, and may print them. What it reads and is answered stays as it is; logs, status,
-questions and digests show `[NAME]` instead. What it writes into files of its own is its own.
+questions, flags and digests show `[NAME]` instead. What it writes into files of its own is its own.
 """
 
 from __future__ import annotations

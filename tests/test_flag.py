@@ -46,6 +46,15 @@ def test_a_flag_reaches_the_inbox_at_once_and_the_worker_goes_on(lab):
     assert [event["kind"] for event in lab.pending()] == ["flag", "finished"]
 
 
+def test_a_secret_of_the_environment_is_not_in_a_flag(lab, monkeypatch):
+    monkeypatch.setenv("DEPLOY_TOKEN", "correct-horse-battery")
+    lab.script("careful", 'echo "$DEPLOY_TOKEN is in the log" > "$folder/ipc/001.flag"\n' + TICK)
+    (folder,) = lab.dispatch("careful")
+    lab.wait(folder, "finished")
+    assert [event["text"] for event in flagged(lab)] == ["[DEPLOY_TOKEN] is in the log"]
+    assert [flag["text"] for flag in flags.every(folder)] == ["[DEPLOY_TOKEN] is in the log"]
+
+
 def test_flags_in_a_loop_are_bounded_and_none_is_said_twice(lab):
     body = 'i=1; while [ $i -le 40 ]; do echo "alarm $i" > "$folder/ipc/$i.flag"; i=$((i+1)); done\n'
     lab.script("loud", body + GO + TICK)
