@@ -175,7 +175,7 @@ def _counted(config: dict[str, str]) -> dict[str, str]:
 
 def said(text: str) -> str:
     """The line that says what is wrong: the first that git calls fatal or an error, else the last."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("hint:")]
     wrong = [line for line in lines if line.startswith(("fatal: ", "error: "))]
     return (wrong or lines[-1:] or [""])[0].partition(": ")[2 if wrong else 0][:300]
 

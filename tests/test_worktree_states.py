@@ -8,6 +8,7 @@ import pytest
 
 from dispatch_hooks import recover, steer, tasks, worktrees
 from dispatch_hooks.doctor import records
+from dispatch_hooks.git import said
 from dispatch_hooks.worktrees import orphans, showing
 from tests.harness.repositories import (
     branches,
@@ -62,6 +63,23 @@ def test_a_shallow_clone_works_like_any(repo, tmp_path):
     folder = finished(repo, "good", "echo new > made")
     merge(folder)
     nothing_left(repo)
+
+
+def test_a_sparse_checkout_works_like_any(repo):
+    for name in ("api", "web"):
+        (repo.project / name).mkdir()
+        (repo.project / name / "file").write_text("1\n")
+    commit(repo.project)
+    git(repo.project, "sparse-checkout", "set", "api")
+    folder = finished(repo, "good", "echo 2 > api/file; mkdir -p web; echo 2 > web/more; echo 3 > web/file")
+    assert (record(folder)["trouble"], record(folder)["files"]) == ("", 3)
+    merge(folder)
+    assert git(repo.project, "show", "HEAD:web/more") == "2"
+    nothing_left(repo)
+
+
+def test_what_git_says_is_told_without_its_hints():
+    assert said("web is outside\nhint: If you intend to,\nhint: use --sparse\n") == "web is outside"
 
 
 def test_the_worktree_of_a_bare_repository_is_a_project_with_worktrees(repo, tmp_path):

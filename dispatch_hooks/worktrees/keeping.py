@@ -106,8 +106,8 @@ def _commit_rest(at: git.Git, task: dict, record: dict, message: str) -> None:
     """Commits what is not committed, but for what is no work and what no commit can hold."""
     names = [*_unheld(at, task, record), *record["brought"], *_left(at, task)]
     left_out = [f":(exclude,literal,top){name}" for name in names]
-    code, _, err = at.run("add", "--all", "--ignore-errors", "--pathspec-from-file=-", "--pathspec-file-nul",
-                          text="\0".join([":/", *left_out]))  # fmt: skip
+    flags = ("--all", "--ignore-errors", *_sparse(), "--pathspec-from-file=-", "--pathspec-file-nul")
+    code, _, err = at.run("add", *flags, text="\0".join([":/", *left_out]))
     if code:
         record["trouble"] = f"not all could be committed: {git.said(err)}"
     _give_back(at, record)
@@ -155,7 +155,13 @@ def _give_back(at: git.Git, record: dict) -> None:
     """Takes what we brought off the branch again, where its worker has committed it: it is the person's, not work."""
     names = [name for name in record["brought"] if not at.says("cat-file", "-e", f"{record['base']}:{name}")]
     if names:
-        at("--literal-pathspecs", "rm", "--quiet", "--cached", "-r", "--force", "--ignore-unmatch", "--", *names)
+        flags = ("--quiet", "--cached", "-r", "--force", "--ignore-unmatch", *_sparse())
+        at("--literal-pathspecs", "rm", *flags, "--", *names)
+
+
+def _sparse() -> tuple[str, ...]:
+    """A worker may work on what a sparse checkout leaves out; an older git takes that as it comes."""
+    return ("--sparse",) if git.version() >= (2, 34) else ()
 
 
 def _only_there(place: str) -> bool:
