@@ -145,30 +145,26 @@ def _alone(verb: str):
 
 
 def _retry(rest: str, state: dict) -> dict | None:
-    """ "retry x", "retry x with opus", "retry x with opus and a budget of $5"."""
+    """ "retry x", "retry x with opus", "retry x with opus and a budget of $5, within 20 minutes"."""
     task, more = _task(rest.lstrip(), state)
-    pieces = [p for p in more.strip(" .!,:").replace(", ", " and ").split(" and ") if p.strip()]
-    if not task or len(pieces) > 4:
-        return None
+    words = more.strip(" .!,:").split(None, 2)
     change: dict = {}
-    for piece in pieces:
-        read = _changed(piece.strip(), not change)
-        if not read or read.keys() & change.keys() - {"budget"}:
-            return None
-        budget = {**change.get("budget", {}), **read.get("budget", {})}
-        change = {**change, **read, **({"budget": budget} if budget else {})}
-    return _found("retry", task, **change)
+    if len(words) > 1 and words[0].lower() in ("with", "using", "on") and _named(words):
+        change, words = {"model": words[1].rstrip(",")}, words[2:]
+    said = _limits(" ".join(words)) if words else {}
+    return _found("retry", task, **change, **said) if task and said is not None else None
 
 
-def _changed(piece: str, first: bool) -> dict | None:
-    """ "with opus": another model; "with a budget of $5", "within 30 minutes": what it may use."""
-    words = piece.split()
-    if first and len(words) == 2 and words[0].lower() in ("with", "using", "on"):
-        return {"model": words[1]}
+def _named(words: list[str]) -> bool:
+    """Is the second word a name, with nothing behind it, or with more that is wanted?"""
+    return len(words) == 2 or words[1].endswith(",") or words[2].lower().startswith("and ")
+
+
+def _limits(text: str) -> dict | None:
+    """ "with a budget of $5", "within 30 minutes": what it may use; None for words that say anything else."""
     from dispatch_hooks.grammar import directives
 
-    bare = " ".join(words[1:]) if words[0].lower() == "with" else piece
-    said = directives.read(bare, {"models": [], "aliases": [], "backends": [], "tasks": [], "default": None}, (), "")
+    said = directives.read(text, {"models": [], "aliases": [], "backends": [], "tasks": [], "default": None}, (), "")
     budget = {**said.get("budget", {}), **({"seconds": said["timeout"]} if "timeout" in said else {})}
     return {"budget": budget} if budget and not said["title"] else None
 

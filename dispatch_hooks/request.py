@@ -140,15 +140,37 @@ def _found(groups: list[dict], more: str, pure: bool, vocabulary: dict, taken) -
     count = sum(len(group["items"]) for group in groups)
     if count > MOST:
         return _no(f"it lists {count} tasks, and one prompt takes {MOST}")
-    items = _read(groups, vocabulary)
+    items = _items(groups, vocabulary, taken)
     if not items:
         return _no("it does not say what is to be done")
-    tasks = _tasks(items, vocabulary, taken)
+    tasks = [_task(item, *_awaited(item, items, vocabulary)) for item in items]
     _append(tasks, more)
     shared = list(dict.fromkeys(task["context"] for task in tasks))
     reason = f"it asks for {len(tasks)} task{'s' if len(tasks) > 1 else ''}" + ("" if pure else ", and for more")
     context = shared[0] if len(shared) == 1 else ""
     return {"dispatch": True, "pure": pure, "tasks": tasks, "context": context, "reason": reason, "command": None}
+
+
+def _items(groups: list[dict], vocabulary: dict, taken) -> list[dict]:
+    """Every item with its directives and its id; read again where one speaks of another's id ("after paint-b")."""
+    known = vocabulary["tasks"]
+    while True:
+        items = _read(groups, {**vocabulary, "tasks": known})
+        _name(items, taken)
+        texts = "\n".join(item["text"] for item in items).lower()
+        fresh = {item["id"]: item["id"] for item in items if item["id"] not in known and item["id"] in texts}
+        if len(items) < 2 or not fresh:
+            return items
+        known = {**known, **fresh}
+
+
+def _name(items: list[dict], taken) -> None:
+    from dispatch_hooks import ids
+
+    used = set(taken)
+    for item in items:
+        item["id"] = ids.slug(item["title"], used)
+        used.add(item["id"])
 
 
 def _read(groups: list[dict], vocabulary: dict) -> list[dict]:
@@ -157,14 +179,14 @@ def _read(groups: list[dict], vocabulary: dict) -> list[dict]:
     for place, group in enumerate(groups, 1):
         if group["listed"]:
             numbers = [item["number"] for item in group["items"]]
-            found += _items(group, numbers, place, vocabulary)
+            found += _of(group, numbers, place, vocabulary)
         else:
             group["items"][0]["number"] = place
-            found += _items(group, range(1, len(groups) + 1) if len(groups) > 1 else (), 0, vocabulary)
+            found += _of(group, range(1, len(groups) + 1) if len(groups) > 1 else (), 0, vocabulary)
     return found
 
 
-def _items(group: dict, numbers, place: int, vocabulary: dict) -> list[dict]:
+def _of(group: dict, numbers, place: int, vocabulary: dict) -> list[dict]:
     """The items of a request; one that is nothing but directives speaks for all of them."""
     from dispatch_hooks.grammar import directives
 
@@ -180,24 +202,28 @@ def _items(group: dict, numbers, place: int, vocabulary: dict) -> list[dict]:
     return found
 
 
-def _tasks(items: list[dict], vocabulary: dict, taken) -> list[dict]:
-    from dispatch_hooks import ids
+def _awaited(item: dict, items: list[dict], vocabulary: dict) -> tuple[list[str], list[str]]:
+    """The ids behind the words after "after", and the words without one.
 
-    used, by_number = set(taken), {}
-    for item in items:
-        item["id"] = ids.slug(item["title"], used)
-        used.add(item["id"])
-        by_number.setdefault(item["number"], item["id"])
-    return [_task(item, *_awaited(item, by_number, vocabulary)) for item in items]
-
-
-def _awaited(item: dict, by_number: dict, vocabulary: dict) -> tuple[list[str], list[str]]:
-    """The ids behind the words after "after": known tasks, or numbers of the same list; and the words without one."""
-    group = item["number"][0]
-    numbered = {str(number): name for (place, number), name in by_number.items() if place == group}
+    Known tasks count first; then numbers, ids and words ("both") of the same list, or of the requests of a prompt.
+    """
+    group = [other for other in items if other["number"][0] == item["number"][0]]
+    names: dict = {}
+    for other in group:
+        names.setdefault(str(other["number"][1]), [other["id"]])
+    names |= {other["id"]: [other["id"]] for other in group} | _several(item, group)
+    names |= {word: [name] for word, name in vocabulary["tasks"].items()}
     words = dict.fromkeys(item.get("after", []))
-    found = {word: vocabulary["tasks"].get(word) or numbered.get(word.lstrip("0")) for word in words}
-    return [name for name in dict.fromkeys(found.values()) if name], [w for w, name in found.items() if not name]
+    found = [name for word in words for name in names.get(word, [])]
+    return list(dict.fromkeys(found)), [word for word in words if not names.get(word)]
+
+
+def _several(item: dict, group: list[dict]) -> dict:
+    """The ids that "all" of a list, the "others" and "both" mean: "all" and "both" look up the list first."""
+    place = group.index(item)
+    above, below = [other["id"] for other in group[:place]], [other["id"] for other in group[place + 1 :]]
+    both = next((found for found in (above, above + below) if len(found) == 2), [])
+    return {"both": both, "all": above or below, "others": above + below}
 
 
 def _task(item: dict, after: list[str], missing: list[str]) -> dict:

@@ -246,6 +246,14 @@ def test_parse_of_nothing_is_conversation(run):
         assert run("parse", stdin=stdin)[0] == 0
 
 
+def test_parse_tells_every_directive(run):
+    words = "dispatch opus to fix it in a worktree from main, max $2 and 30 minutes, after 2, permissions auto"
+    out = run("parse", words + ", read-only. dispatch opus to test it, cwd: web")[1]
+    said = "in a worktree from main; after test-task; read-only; at most $2, 30m; permissions auto"
+    assert f"  fix-task (opus): fix it\n    {said}\n" in out
+    assert "  test-task (opus): test it\n    in directory web\n" in out
+
+
 @pytest.mark.parametrize("verb", EVERY)
 def test_a_wrong_option_names_the_help(run, verb):
     code, out, err = run(verb, *(["show"] if verb == "config" else []), "--nonsense")

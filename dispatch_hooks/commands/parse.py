@@ -7,7 +7,7 @@ import sys
 import typer
 
 from dispatch_hooks import config as settings
-from dispatch_hooks import request, tasks
+from dispatch_hooks import limits, request, tasks
 from dispatch_hooks.commands import here
 
 
@@ -34,5 +34,23 @@ def parse(
     for task in found["tasks"]:
         who = task["alias"] or task["model"] or task["backend"] or "default"
         typer.echo(f"  {task['id']} ({who}): {task['title']}")
+        if how := _how(task):
+            typer.echo(f"    {how}")
         for step in task["plan"]:
             typer.echo(f"    [ ] {step}")
+
+
+def _how(task: dict) -> str:
+    """The directives of a task: "in a worktree from develop; after 1; at most $2, 30m"."""
+    seconds = {"seconds": task["timeout"]} if task["timeout"] else {}
+    worktree = {True: "in a worktree", False: "no worktree", None: ""}[task["worktree"]]
+    values = {
+        "": worktree + (f" from {task['base']}" if task["base"] else ""),
+        "after ": ", ".join([*task["after"], *(f"{word} (there is no such task)" for word in task["missing"])]),
+        "read-only": " " if task["read_only"] else "",
+        "at most ": limits.words({**(task["budget"] or {}), **seconds}),
+        "in directory ": task["directory"],
+        "permissions ": task["permissions"],
+        "on ": task["launcher"],
+    }
+    return "; ".join(f"{words}{value}".rstrip() for words, value in values.items() if value)

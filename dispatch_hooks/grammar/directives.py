@@ -7,6 +7,8 @@ the timeout 30s to 60s"), so that a phrase counts only where a clause opens or c
 
 from __future__ import annotations
 
+import re
+
 from dispatch_hooks.grammar import who
 from dispatch_hooks.grammar.item import Item, title
 from dispatch_hooks.grammar.words import Word, closes, ends, firsts, match, opens
@@ -39,22 +41,32 @@ RULES = (
     ("do not use a|any? worktree|worktrees", "closes", "no worktree"),
     ("after <tasks> <done>?", "closes", "after"),
     ("once|when <tasks> <done>", "", "after"),
+    ("as soon as <tasks> <done>", "", "after"),
     ("keep|make|strictly|as? it? in? read-only|readonly mode?", "both", "read only"),
     ("read only mode?", "both", "read only"),
     ("don't|dont|never|without <changing> <anything>", "ends", "read only"),
     ("do not <changing> <anything>", "ends", "read only"),
     ("make? no code|file|further? edits|changes|writes", "both", "read only"),
-    ("a|the? budget of|is? at? most? <amount>", "opens", "budget"),
-    ("at most <amount>", "opens", "budget"),
-    ("max|maximum|limit|cap of? <amount>", "opens", "budget"),
-    ("up to <amount>", "opens", "budget"),
-    ("no more than <amount>", "opens", "budget"),
-    ("spend at? most? up? to? <amount>", "opens", "budget"),
+    ("a|the? budget of|is? at? most? <amount>", "opens", "limits"),
+    ("a|the? budget of|is? at? most? <time>", "opens", "limits"),
+    ("a? <amount> budget", "both", "limits"),
+    ("at most <amount>", "opens", "limits"),
+    ("max|maximum|limit|cap of? <amount>", "opens", "limits"),
+    ("up to <amount>", "opens", "limits"),
+    ("spend? no more than <amount>", "opens", "limits"),
+    ("don't|dont|never spend more than <amount>", "opens", "limits"),
+    ("do not spend more than <amount>", "opens", "limits"),
+    ("spend at? most? up? to? <amount>", "opens", "limits"),
     ("within <time>", "closes", "within"),
-    ("a? timeout|time-out of|is|after? <time>", "opens", "timeout"),
-    ("a? time limit of|is? <time>", "opens", "timeout"),
-    ("at most <time>", "both", "timeout"),
-    ("max|maximum <time>", "both", "timeout"),
+    ("for at most <time>", "work", "limits"),
+    ("for no more|longer than <time>", "work", "limits"),
+    ("for up to <time>", "work", "limits"),
+    ("a? timeout|time-out of|is|after? <time>", "opens", "limits"),
+    ("a? time limit of|is? <time>", "opens", "limits"),
+    ("at most <time>", "both", "limits"),
+    ("max|maximum <time>", "both", "limits"),
+    ("up to <time>", "both", "limits"),
+    ("no more|longer than <time>", "both", "limits"),
     ("cwd|dir|directory <path>", "opens", "directory"),
     ("working directory <path>", "opens", "directory"),
     ("work? in the? directory|folder|dir <path>", "closes", "directory"),
@@ -65,7 +77,10 @@ RULES = (
     ("skip|skipping|bypass|bypassing all? the? permissions|permission checks|prompts?", "both", "bypass"),
     ("--dangerously-skip-permissions", "", "bypass"),
 )
-"""(a phrase, whether a clause must open before it, close or even end behind it, or both, what it is)."""
+"""(a phrase, whether a clause must open before it, close or even end behind it, or both, what it is).
+
+"work": it closes, and opens or has the work of an agent before it: "review the parser for at most an hour".
+"""
 
 ANY_OF_IT = ("anything", "files|code", "any file|files|code", "the code", "any of it", "any of the code")
 
@@ -88,7 +103,7 @@ def _phrases(item: Item) -> None:
 
 
 def _rule(item: Item, place: int) -> int:
-    for phrase, where, what in _BY_WORD.get(item.words[place].low, ()):
+    for phrase, where, what in _BY_WORD.get(_first(item.words[place].low), ()):
         step = match(item.words, place, phrase, _kinds(item))
         if step and _counts(item, place, step[0], where, what):
             _TAKE[what](item, place, *step)
@@ -99,11 +114,35 @@ def _rule(item: Item, place: int) -> int:
 def _counts(item: Item, place: int, behind: int, where: str, what: str) -> bool:
     if where in ("opens", "both") and not opens(item.words, place):
         return False
-    if where in ("closes", "both") and not closes(item.words, behind):
+    if where in ("closes", "both", "work") and not closes(item.words, behind):
+        return False
+    if where == "work" and not (opens(item.words, place) or _works(item.words, place)):
         return False
     if where == "ends" and not ends(item.words, behind):
         return False
     return place == 0 or item.words[place - 1].low not in SUBJECT.get(what, ())
+
+
+LASTING = frozenset(
+    "analyse analyze audit benchmark brainstorm debug dig examine experiment explore fuzz hunt inspect investigate "
+    "look profile read research review search study survey think try work".split()
+)
+"""Work that goes on for as long as it may."""
+
+
+def _works(found: list[Word], place: int) -> bool:
+    """Does the clause before this word order such work, rather than speak of what lasts: "cache it for at most 1h"?"""
+    first = place
+    while first and not found[first - 1].after:
+        first -= 1
+    if any(word.low in ("that", "which", "who", "whether", "if") for word in found[first:place]):
+        return False
+    return any(found[n].low in LASTING and _ordered(found, n) for n in range(first, place))
+
+
+def _ordered(found: list[Word], place: int) -> bool:
+    """ "review …", "to review …", "have opus review …"."""
+    return opens(found, place) or found[place - 1].low == "to" or (place > 1 and found[place - 2].low in who.MAKING)
 
 
 def _kinds(item: Item) -> dict:
@@ -124,7 +163,10 @@ def _base(found: list[Word], place: int) -> tuple | None:
 
 
 def _tasks(found: list[Word], place: int, item: Item) -> tuple | None:
-    """ "add-auth", "1", "#2 and 3", "task 1, 2 and docs": known tasks, or numbers of this prompt."""
+    """ "add-auth", "1", "#2 and 3", "task 1, 2 and docs", "both": known tasks, or items of this prompt."""
+    several = _several(found, place) if item.numbers else None
+    if several:
+        return several
     awaited, kinds = [], {"task": lambda words, n: _task(words, n, item)}
     step = match(found, place, "task|item|number? <task>", kinds)
     while step:
@@ -135,6 +177,28 @@ def _tasks(found: list[Word], place: int, item: Item) -> tuple | None:
     return (place, awaited) if awaited else None
 
 
+SEVERAL = {
+    "both": ("both of? the? them|these|those|tasks|items|others?",),
+    "others": (
+        "all of? the? other|others|rest tasks|items|ones?",
+        "the other|others|rest tasks|items|ones?",
+        "everything else",
+    ),
+    "all": ("all of? the? them|these|those|above|tasks|items", "everything"),
+}
+"""Words for other items of the same list."""
+
+
+def _several(found: list[Word], place: int) -> tuple | None:
+    """ "both", "all of them", "everything else"; "all" where they are said to be done, for "after all" is none."""
+    for what, phrases in SEVERAL.items():
+        step = next((step for step in (match(found, place, phrase, {}) for phrase in phrases) if step), None)
+        if step:
+            return step[0], [what]
+    done = found[place].low == "all" and place + 1 < len(found) and _done(found, place + 1)
+    return (place + 1, ["all"]) if done else None
+
+
 def _task(found: list[Word], place: int, item: Item) -> tuple | None:
     """A task that an item can wait for: a known one (mistyped by a letter, too), or the number of another item."""
     ordinal = match(found, place, f"the {'|'.join(ORDINALS)} one|task|item?", {})
@@ -143,7 +207,9 @@ def _task(found: list[Word], place: int, item: Item) -> tuple | None:
     name = found[place].low.removeprefix("#")
     number = name.isdecimal() and name.isascii() and len(name) < 4 and int(name) in item.numbers
     known = item.vocabulary.get("tasks", ())
-    return (place + 1, name) if number or name in known or _mistyped(name, known) else None
+    if number:
+        return place + 1, str(int(name))
+    return (place + 1, name) if name in known or _mistyped(name, known) else None
 
 
 ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth".split()
@@ -184,6 +250,27 @@ def _anything(found: list[Word], place: int) -> tuple | None:
     return step and (step[0], True)
 
 
+def _limits(found: list[Word], place: int, first) -> tuple | None:
+    """What `first` reads, and what is enumerated behind it: "$2", "$2.50 and 30 minutes", "200k tokens, 40 turns"."""
+    limits: dict = {}
+    step = first(found, place)
+    while step:
+        place, said = step
+        timeout = {"timeout": limits.get("timeout", 0) + said["timeout"]} if "timeout" in said else {}
+        limits |= {**said, **timeout}
+        step = _further(found, place)
+    return (place, limits) if limits else None
+
+
+def _further(found: list[Word], place: int) -> tuple | None:
+    """Another amount or time behind one, if a clause may end with it."""
+    if place >= len(found) or found[place].before or found[place - 1].after not in ("", ","):
+        return None
+    place += found[place].low == "and"
+    step = (_amount(found, place) or _time(found, place)) if place < len(found) else None
+    return step if step and closes(found, step[0]) else None
+
+
 def _amount(found: list[Word], place: int) -> tuple | None:
     """ "$2", "2 dollars", "200k tokens", "40 turns"."""
     low = found[place].low
@@ -209,18 +296,18 @@ SECONDS = {
     **dict.fromkeys("h hr hrs hour hours".split(), 3600),
 }
 
+CLOCK = re.compile(r"(\d{1,8}(?:\.\d{1,8})?)([a-z]+)", re.ASCII)
+
 
 def _time(found: list[Word], place: int) -> tuple | None:
-    """ "30m", "30 minutes", "an hour": in seconds."""
+    """ "30m", "1h30m", "30 minutes", "an hour": in seconds."""
     low = found[place].low
-    unit = low.lstrip("0123456789.")
-    number = 1.0 if low in ("a", "an", "one") else _number(low[: len(low) - len(unit)])
-    if number and unit in SECONDS:
-        return place + 1, number * SECONDS[unit]
+    parts = CLOCK.findall(low)
+    if parts and "".join(map("".join, parts)) == low and all(unit in SECONDS for _, unit in parts):
+        return place + 1, {"timeout": sum(float(number) * SECONDS[unit] for number, unit in parts)}
+    number = 1.0 if low in ("a", "an", "one") else _number(low)
     following = found[place + 1].low if place + 1 < len(found) and not found[place].after else ""
-    if number is None or following not in SECONDS or (unit and number != 1):
-        return None
-    return place + 2, number * SECONDS[following]
+    return (place + 2, {"timeout": number * SECONDS[following]}) if number and following in SECONDS else None
 
 
 def _launcher(found: list[Word], place: int, item: Item) -> tuple | None:
@@ -243,8 +330,8 @@ _KINDS = {
     "done": _done,
     "changing": _changing,
     "anything": _anything,
-    "amount": _amount,
-    "time": _time,
+    "amount": lambda found, place: _limits(found, place, _amount),
+    "time": lambda found, place: _limits(found, place, _time),
     "path": _path,
     "rights": _rights,
 }
@@ -258,8 +345,11 @@ def _take_after(item: Item, first: int, behind: int, said: dict) -> None:
     item.take(first, behind, after=[*item.found.get("after", []), *said["tasks"]])
 
 
-def _take_budget(item: Item, first: int, behind: int, said: dict) -> None:
-    item.take(first, behind, budget={**item.found.get("budget", {}), **said["amount"]})
+def _take_limits(item: Item, first: int, behind: int, said: dict) -> None:
+    limits = dict(said.get("amount") or said["time"])
+    timeout = {"timeout": limits.pop("timeout")} if "timeout" in limits else {}
+    budget = {"budget": {**item.found.get("budget", {}), **limits}} if limits else {}
+    item.take(first, behind, **timeout, **budget)
 
 
 _TAKE = {
@@ -267,9 +357,8 @@ _TAKE = {
     "no worktree": lambda item, a, b, said: item.take(a, b, worktree=False),
     "after": _take_after,
     "read only": lambda item, a, b, said: item.take(a, b, read_only=True),
-    "budget": _take_budget,
-    "within": lambda item, a, b, said: item.take(a, b, timeout=said["time"]),
-    "timeout": lambda item, a, b, said: item.take(a, b, timeout=said["time"]),
+    "limits": _take_limits,
+    "within": _take_limits,
     "directory": lambda item, a, b, said: item.take(a, b, directory=item.as_typed(said["path"])),
     "launcher": lambda item, a, b, said: item.take(a, b, launcher=said["launcher"]),
     "permissions": lambda item, a, b, said: item.take(a, b, permissions=said["rights"]),
@@ -287,3 +376,8 @@ def _index() -> dict:
 
 
 _BY_WORD = _index()
+
+
+def _first(low: str) -> str:
+    """What stands for a word in there: an amount may begin a phrase, too."""
+    return "<amount>" if low.lstrip("$")[:1].isdecimal() else low
