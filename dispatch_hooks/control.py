@@ -192,7 +192,8 @@ def _discard(rest: str, state: dict) -> dict | None:
 
 
 def _status(rest: str, state: dict) -> dict | None:
-    return _found("status", None) if state["own"] and not rest.strip(" ?!.") else None
+    """ "status"; "status add-auth" is what show says."""
+    return _found("status", None) if state["own"] and not rest.strip(" ?!.") else _alone("show")(rest, state)
 
 
 def _all_or_one(verb: str):

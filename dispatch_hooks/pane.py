@@ -6,6 +6,8 @@ context. So it is short: what needs the person, what runs, the last few that are
 
 from __future__ import annotations
 
+import json
+
 from dispatch_hooks import config, digest, overview, paths, tasks
 
 OVER = 5
@@ -63,8 +65,8 @@ def _lines(r: dict) -> list[str]:
     ]
 
 
-def command_text(name: str, project: str) -> str:
-    """What `/dispatch`, `/dispatch help` and their kin answer."""
+def command_text(name: str, rest: str, project: str) -> str:
+    """What `/dispatch`, `/dispatch help` and their kin answer. rest: the key or command line that is asked about."""
     if name == "help":
         return overview.HELP
     if name == "status":
@@ -72,7 +74,9 @@ def command_text(name: str, project: str) -> str:
     if name == "models":
         return f"what can be dispatched:\n{overview.models_text()}\n  in a terminal: dispatch-hooks models"
     if name == "config":
-        return config_text()
+        return key_text(rest) if rest else config_text()
+    if name == "terminal":
+        return f"in a terminal: dispatch-hooks {digest.clean(rest, 300)}"
     return "\n".join([project_text(project), f"  {rules_text()}", overview.models_text(), f"  {MORE}"])
 
 
@@ -83,19 +87,33 @@ def rules_text() -> str:
     return f"{settings['max_parallel']} at a time; {MAY[settings['permissions']]}; {WAKE[settings['wake']]}{check}"
 
 
+CHANGE = "/dispatch config set max_parallel 4 changes one"
+
+
 def config_text() -> str:
     """Every key that stands for itself, the person's own marked, and how to change one."""
     settings = config.load()
-    lines = []
-    for key, usual in config.DEFAULTS.items():
-        if not isinstance(usual, dict):
-            own = "" if settings[key] == usual else "   (yours)"
-            lines.append(f"  {key:<14} {digest.clean(str(settings[key] or '-'), 60)}{own}")
+    lines = [_line(key, settings) for key, usual in config.DEFAULTS.items() if not isinstance(usual, dict)]
     names = [f"{key} {', '.join(settings[key])}" for key in ("models", "aliases", "backends") if settings[key]]
     broken = [f"  not in force: {digest.clean(settings['broken'], 300)}"] if settings["broken"] else []
     return "\n".join(
         [
             f"your configuration, {paths.config_file()}", *broken, *lines, *(f"  your {each}" for each in names),
-            "  in a terminal: dispatch-hooks config set max_parallel 4, config show, config --help",
+            f"  {CHANGE}; in a terminal: dispatch-hooks config show, config --help",
         ]
     )  # fmt: skip
+
+
+def _line(key: str, settings: dict) -> str:
+    own = "" if settings[key] == config.DEFAULTS[key] else "   (yours)"
+    value = settings[key] if isinstance(settings[key], (str, int)) else json.dumps(settings[key], ensure_ascii=False)
+    return f"  {key:<14} {digest.clean(str(value), 300) if settings[key] else '-'}{own}"
+
+
+def key_text(key: str) -> str:
+    """What one key says; of a table all that is in it."""
+    top = key.partition(".")[0]
+    if top not in config.DEFAULTS:
+        way = "for a task, say who is to do it: dispatch opus to …"
+        return f'there is no key "{digest.clean(key, 60)}" in the configuration; {way}\n{config_text()}'
+    return f"{_line(top, config.load()).strip()}\n  {CHANGE}"

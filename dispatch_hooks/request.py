@@ -14,7 +14,8 @@ MOST = 50
 
 SLASH = ("/dispatch-hooks:dispatch", "/dispatch")
 
-COMMANDS = ("help", "status", "models", "config")
+KNOWN_ONLY = ("cancel", "stop", "show", "retry", "pause", "resume", "release", "diff", "merge", "discard", "logs")
+"""With one word behind it, each of these speaks of a task."""
 
 MACHINE = (
     "<task-notification", "<system-reminder", "<command-message", "<command-name", "<command-args", "<local-command-",
@@ -37,8 +38,8 @@ def parse(prompt: str, vocabulary: dict, taken=()) -> dict:
 
     vocabulary: {"models","aliases","backends","tasks": names, "default": name or None}; taken: ids in use.
     Returns {"dispatch": bool, "pure": is the whole prompt the request, "tasks": [task], "context": what all share,
-    "reason": one sentence, "command": None, or "" | "help" | "status" | "models" | "config" behind /dispatch, or
-    "change", with "change" as grammar/configuring.py reads it}.
+    "reason": one sentence, "command": None, or "" behind a lone /dispatch, or what grammar/commands.py reads there,
+    "rest" and "change" with it; "change", too, as grammar/configuring.py reads it}.
     A task is {"id","title","text","model","alias","backend","worktree","base","after": [ids],
     "missing": [words that were to be ids],"read_only","budget": {"usd","tokens","turns"} or None,"timeout": seconds or
     None,"directory","permissions","launcher","plan": [words],"context"}; one is set of model, alias, backend.
@@ -73,16 +74,28 @@ def _slash(text: str) -> str | None:
 
 
 def _slashed(body: str, more: str, vocabulary: dict, taken) -> dict:
-    words = body.rstrip("?.!").lower().split(None, 3)
-    if not more and (not words or (words[0] in COMMANDS and words[1:] in ([], ["show"], ["path"], ["list"]))):
-        return _no("it asks about dispatch itself", words[0] if words else "")
-    if not words or _names_no_task(body):
+    if not body.strip("?.! "):
+        return _no("it asks about dispatch itself", "")
+    if not more and (command := _command(body, vocabulary)):
+        return command
+    if _names_no_task(body):
         return _no("it names a task that there is not")
     if not more and (change := _changes(body, vocabulary, True)):
         return change
     from dispatch_hooks.grammar import compose
 
     return _found([compose.whole(part, vocabulary) for part in _parts(body)], more, True, vocabulary, taken)
+
+
+def _command(body: str, vocabulary: dict) -> dict | None:
+    """The answer for what is no task."""
+    from dispatch_hooks.grammar import commands
+
+    found = commands.read(body, vocabulary)
+    if not found:
+        return None
+    changes = found["command"] == "change"
+    return {**_no("it changes the configuration" if changes else "it asks about dispatch itself"), **found}
 
 
 def _changes(text: str, vocabulary: dict, slash: bool) -> dict | None:
@@ -104,7 +117,7 @@ def _names_no_task(body: str) -> bool:
         return verb[1:].rstrip(":").replace("-", "").isalnum()
     if verb in ("answer", "tell"):
         return bool(words) and words[0].endswith(":")
-    return verb in ("cancel", "stop", "show", "retry", "pause", "resume", "release") and len(words) == 1
+    return verb in KNOWN_ONLY and len(words) == 1
 
 
 def _parts(body: str) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dispatch_hooks import dispatch, hosts, inbox, recover, resources, tasks, transcript
+from dispatch_hooks import config, dispatch, hosts, inbox, recover, resources, tasks, transcript
 from dispatch_hooks.host import delivery
 from tests.harness.waiting import wait_until
 from tests.product import TICK
@@ -58,6 +58,16 @@ def test_a_request_is_answered_and_its_workers_run(lab):
     assert said["stopReason"].splitlines()[0] == "Dispatched 3 tasks:"
     all_end(lab)
     assert len(lab.pending()) == 3
+
+
+def test_the_configuration_is_set_and_a_command_of_the_terminal_is_told_without_a_worker(lab):
+    assert answer(prompt(lab, "/dispatch config set max_parallel 4"))["stopReason"] == "max_parallel = 4"
+    assert config.load()["max_parallel"] == 4
+    said = answer(prompt(lab, "/dispatch config wake of", prompt_id="p2"))["stopReason"]
+    assert said.startswith("wake: it cannot be 'of'; do you mean off?")
+    said = answer(prompt(lab, "/dispatch doctor", prompt_id="p3"))["stopReason"]
+    assert said == "in a terminal: dispatch-hooks doctor"
+    assert tasks.ids(str(lab.project)) == []
 
 
 def test_the_same_prompt_seen_by_two_installs_at_once_is_handled_once(lab):

@@ -45,7 +45,7 @@ def test_a_permission_is_asked_for_with_what_counts(shop):
 
 
 def test_dispatch_alone_says_what_runs_and_what_is_configured(shop):
-    said = pane.command_text("", str(shop.project))
+    said = pane.command_text("", "", str(shop.project))
     assert said.startswith("no tasks in this project yet.\n  6 at a time; workers edit files and ask for the rest;")
     assert said.endswith(pane.MORE)
 
@@ -54,17 +54,30 @@ def test_config_marks_what_is_the_persons_and_says_what_is_broken(shop):
     file = shop.root / "config/config.toml"
     file.parent.mkdir()
     file.write_text('wake = "off"\n[aliases.reviewer]\nmodel = "opus"\n')
-    said = pane.command_text("config", str(shop.project))
+    said = pane.command_text("config", "", str(shop.project))
     assert paths.config_file() in said
     assert re.search(r"^  wake +off +\(yours\)$", said, re.M)
     assert "(yours)" not in re.search(r"^  permissions.*$", said, re.M)[0]
     assert "your aliases reviewer" in said
     file.write_text("wake = 3\n")
-    assert "not in force: " in pane.command_text("config", str(shop.project))
+    assert "not in force: " in pane.command_text("config", "", str(shop.project))
 
 
 @pytest.mark.parametrize("name", ["", "help", "status", "models", "config"])
 def test_the_pane_renders_no_markdown_so_there_is_none(shop, name):
     shop.fill()
-    said = pane.command_text(name, str(shop.project))
+    said = pane.command_text(name, "", str(shop.project))
     assert not re.search(r"\*\*|`|^#|\x1b|\t", said, re.M)
+
+
+def test_a_key_is_told_alone_and_what_is_none_is_named(shop):
+    said = pane.command_text("config", "wake", str(shop.project))
+    assert said.startswith("wake           needed\n  /dispatch config set")
+    assert '"merge": "merge"' in pane.command_text("config", "worktree.use", str(shop.project))
+    said = pane.command_text("config", "parser", str(shop.project))
+    assert said.startswith('there is no key "parser" in the configuration; for a task, say who is to do it')
+
+
+def test_what_belongs_into_a_terminal_is_told_as_it_is_typed_there(shop):
+    said = pane.command_text("terminal", "logs add-auth -n 20", str(shop.project))
+    assert said == "in a terminal: dispatch-hooks logs add-auth -n 20"

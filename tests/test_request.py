@@ -341,3 +341,21 @@ def test_a_phrase_of_the_docs_changes_what_is_said_there(words, fields):
     found = parse(words)
     assert (found["dispatch"], found["command"]) == (False, "change")
     assert {key: found["change"][key] for key in fields} == fields
+
+
+@pytest.mark.parametrize(("words", "fields"), rows("behind /dispatch"))
+def test_what_is_no_task_behind_a_slash_is_answered_as_the_docs_say(words, fields):
+    for each in words.split("`, `"):
+        found = parse(f"/dispatch {each}")
+        assert {"rest": "", **found} == {"rest": "", **found, **fields, "dispatch": False}, each
+
+
+def test_every_command_of_the_terminal_is_told_and_starts_no_worker():
+    import typer.main
+
+    from dispatch_hooks import cli
+    from dispatch_hooks.grammar import commands
+
+    assert set(typer.main.get_command(cli.app).commands) == commands.TERMINAL
+    for name in commands.TERMINAL:
+        assert parse(f"/dispatch {name}")["command"] in ("terminal", *commands.ANSWERED)

@@ -161,7 +161,7 @@ def _request(event: dict, prompt: str, token: str, host: dict, settings: dict, e
     if parsed.get("change"):
         return _change(parsed["change"], env)
     if parsed.get("command") is not None:
-        return _command(parsed["command"], host)
+        return _command(parsed["command"], parsed.get("rest", ""), host)
     if not parsed["dispatch"]:
         return None
     config.create()
@@ -189,17 +189,17 @@ def _request(event: dict, prompt: str, token: str, host: dict, settings: dict, e
 
 def _change(found: dict, env: dict) -> str:
     """Changes the configuration as the command line would, which keeps comments; told in its words."""
-    options = {"--backend": found["backend"], "--prompt": found["prompt"]}
+    options = {"--backend": found.get("backend"), "--prompt": found.get("prompt")}
     more = [word for flag, value in options.items() if value for word in (flag, value)]
-    plain = [word for word in (found["name"], found["model"]) if word]
+    plain = [found[key] for key in ("name", "model", "value") if found.get(key)]
     done, said = own.ran(["config", found["verb"], *more, "--", *plain], env)
     return said if done else said or "the configuration was not changed"
 
 
-def _command(name: str, host: dict) -> str:
+def _command(name: str, rest: str, host: dict) -> str:
     from dispatch_hooks import pane
 
-    return pane.command_text(name, host["project"])
+    return pane.command_text(name, rest, host["project"])
 
 
 def _broken(settings: dict) -> str:
