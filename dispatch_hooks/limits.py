@@ -1,7 +1,7 @@
 """What a task may use up, and how long its worker may be silent: pure, told by figures.
 
-A budget is {"usd","tokens","turns","seconds"}, any of them. It counts from the person's last word: who tells a task
-that has used its budget up to go on grants it the same once more. `granted` of a status is what had been used then.
+A budget is {"usd","tokens","turns","seconds"}, any of them. Who tells a task something, or has it tried again, grants
+it the same once more: `granted` of a status is what had been used then. An answer and a resume grant nothing.
 Turns are calls of the model where the CLI tells them, else what the worker was seen to do.
 """
 
@@ -27,14 +27,28 @@ def table(given: dict | None) -> dict:
 
 
 def used(status: dict, now: float) -> dict:
-    """What a task has used in all its runs; a figure that its CLI does not tell is 0."""
-    running = now - status["started"] if status["state"] == "running" and status.get("started") else 0
+    """What a task has used in all its runs; a figure that its CLI does not tell is 0.
+
+    While the person is asked no time is used.
+    """
+    until = status.get("asks_since") or now
+    runs = status["state"] == "running" and status.get("started")
+    seconds = until - status["started"] - (status.get("waited") or 0) if runs else 0
     return {
         "usd": status.get("cost_usd") or 0,
         "tokens": status.get("tokens") or 0,
         "turns": status.get("turns") or 0,
-        "seconds": (status.get("worked") or 0) + running,
+        "seconds": (status.get("worked") or 0) + seconds,
     }
+
+
+def wait(status: dict, asks: bool, now: float) -> None:
+    """Notes in a run's status whether it waits for the person at this moment."""
+    since = status["asks_since"]
+    if asks and since is None:
+        status["asks_since"] = now
+    elif since is not None and not asks:
+        status.update(asks_since=None, waited=status["waited"] + now - since)
 
 
 def grant(status: dict, now: float) -> None:

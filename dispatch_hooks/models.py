@@ -358,6 +358,8 @@ class Status(Ours):
     tokens_out: int | None = None
     turns: int | None = Field(None, description="Calls of its model; else what it was seen to do.")
     worked: float = Field(0, ge=0, strict=False, description="For how many seconds its earlier runs ran.")
+    waited: float = Field(0, ge=0, strict=False, description="Of its last run's seconds those that it waited for you.")
+    asks_since: Time | None = Field(None, description="Since when it waits for the person.")
     granted: dict[str, float] | None = Field(
         None, strict=False, description="What it had used when its budget began to count."
     )
@@ -419,6 +421,7 @@ class Note(Answer):
     """notes/NNN.json: what the person told a worker unasked."""
 
     retry: Retry = Field(ABSENT)
+    resumes: Literal[True] = Field(ABSENT, description="Only has it go on: nothing more is granted of its budget.")
 
 
 class _News(Ours):

@@ -22,6 +22,7 @@ from dispatch_hooks import (
     worktrees,
 )
 from dispatch_hooks.remote import engine
+from dispatch_hooks.ways import way
 from dispatch_hooks.worktrees import sharing
 
 ORDER = (
@@ -191,8 +192,8 @@ def _budget(task: dict, status: dict) -> list[str]:
     return [f"  budget: {limits.words(budget)}; left: {limits.words(left)}"]
 
 
-def task_text(folder: str) -> str:
-    """What `show x` says in the chat: state, checklist, questions, where the rest is."""
+def task_text(folder: str, by: str = "typed") -> str:
+    """What `show x` says: state, checklist, questions, where the rest is. by: as ways.way has it."""
     r = row(folder)
     task = tasks.read(folder)
     marks = {"x": "[x]", "?": "[?]", "!": "[!]"}
@@ -201,13 +202,13 @@ def task_text(folder: str) -> str:
     for question in r["questions"]:
         lines.append(f"  asks: {digest.clean(question['text'], digest.QUESTION)}")
         lines += [f"    {n}. {digest.clean(option, 200)}" for n, option in enumerate(question["options"], 1)]
-        lines.append(f"  answer {r['id']}: …")
+        lines.append(f"  {way(by, 'answer', r['id'], '…')}")
     lines += _budget(task, tasks.status(folder))
     for flag in flags.every(folder)[-5:]:
         lines.append(f"  flagged: {digest.clean(flag['text'], 200)}")
     if r["summary"]:
         lines.append(f"  {digest.clean(r['summary'], 200)}")
-    lines += worktrees.lines(task, tasks.status(folder))
+    lines += worktrees.lines(task, tasks.status(folder), by)
     lines.append(f"  {tasks.place(task)}/")
     return "\n".join(lines)
 

@@ -105,6 +105,18 @@ def choice(text: str, options: list[str]) -> str:
     return same[0] if len(same) == 1 else said
 
 
+def misses(question: dict, text: str) -> bool:
+    """Whether an answer is a bare number that no option has, where no option speaks of numbers itself."""
+    said, options = text.strip(), question["options"]
+    wordy = bool(options) and not any(c.isdecimal() for option in options for c in option)
+    return wordy and said.rstrip(".!").isdecimal() and choice(said, options) == said
+
+
+def listed(question: dict) -> str:
+    """ "1. red, 2. blue" """
+    return ", ".join(f"{n}. {option}" for n, option in enumerate(question["options"], 1))
+
+
 def meant(question: dict, text: str) -> str:
     """What an answer means to its question: a permission's words as they are, else the option or the words."""
     return text.strip() if question["kind"] == "permission" else choice(text, question["options"])

@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import time
 
-from dispatch_hooks import after, config, files, inputs, launchers, questions, queue, tasks
+from dispatch_hooks import after, config, files, inputs, launchers, limits, questions, queue, tasks
 from dispatch_hooks.errors import FatalError
 from dispatch_hooks.remote import handover
+from dispatch_hooks.ways import way
 
 
 def answer(folder: str, text: str, by: str, env: dict, n: int | None = None) -> dict:
@@ -19,36 +20,50 @@ def answer(folder: str, text: str, by: str, env: dict, n: int | None = None) -> 
     waiting = questions.waiting(folder)
     question = next((q for q in waiting if n in (None, q["n"])), None)
     if question is None:
-        raise FatalError(_nothing_open(task, n, folder))
+        raise FatalError(_nothing_open(task, n, folder, by))
     if question["kind"] == "permission" and by == "relayed":
         raise FatalError(
             f"{task} asks for a permission, which only the person can give; they type: answer {task}: yes (or no)"
         )
     if not text.strip():
-        raise FatalError(f"the answer to {task} is empty; type: answer {task}: and your words")
+        raise FatalError(f"the answer to {task} is empty; type: {way(by, 'answer', task, 'your words')}")
+    if questions.misses(question, text):
+        raise FatalError(f"{task} has no option {text.strip()}: {questions.listed(question)}; or answer in words")
+    _refuse_spent(folder, by)
     tasks.activate(folder)  # first, so that recover finds an answer that nobody was woken for
     if not questions.answer(folder, question["n"], text.strip(), by, time.time()):
-        raise FatalError(f"{task} was answered by somebody else in the meantime; show {task} says what")
+        raise FatalError(f"{task} was answered by somebody else in the meantime; {way(by, 'show', task)} says what")
     wake(folder, env)
     return question
 
 
-def _nothing_open(task: str, n: int | None, folder: str) -> str:
+def _nothing_open(task: str, n: int | None, folder: str, by: str) -> str:
     if n is not None and questions.get(folder, n):
         said = questions.answer_of(folder, n)
         return f"question {n} of {task} has its answer already: {said['text'] if said else ''}"
     state = tasks.status(folder)["state"]
-    return f'{task} asks nothing (it is {state}); to speak to it, type: tell {task} to …'
+    return f"{task} asks nothing (it is {state}); to speak to it, type: {way(by, 'tell', task, '…')}"
 
 
-def tell(folder: str, text: str, by: str, env: dict) -> str:
+def _refuse_spent(folder: str, by: str) -> None:
+    """FatalError where the task's next run would be stopped at once: its budget is used up."""
+    task, status = tasks.read(folder) or {}, tasks.status(folder)
+    budget = (status.get("changed") or {}).get("budget") or task.get("budget")
+    why = "" if status["state"] in tasks.RUNNING else limits.over(budget, status, time.time())
+    if why:
+        name = os.path.basename(folder)
+        more, other = way(by, "tell", name, "go on"), way(by, "retry", name, "…")
+        raise FatalError(f"{name} is {why}; {more} grants as much again, {other} another")
+
+
+def tell(folder: str, text: str, by: str, env: dict, **more: object) -> str:
     """Gives a worker a note; one that has ended goes on, in its own conversation. Returns how it will be heard."""
     if not text.strip():
         raise FatalError(f"there is nothing to tell {os.path.basename(folder)}; add the words")
     inputs.forget_cancel(folder)
     running, waits = tasks.supervised(folder), tasks.status(folder)["state"] == "waiting"
     tasks.activate(folder)
-    questions.note(folder, text.strip(), by, time.time())
+    questions.note(folder, text.strip(), by, time.time(), **more)
     wake(folder, env)
     return "told; it hears it when it starts" if waits else "told" if running else "told; it goes on"
 
@@ -99,50 +114,54 @@ def cancel(folder: str, env: dict) -> str:
     return tasks.status(folder)["state"]  # it may have ended by itself, a moment before
 
 
-def pause(folder: str) -> str:
+def pause(folder: str, by: str = "terminal") -> str:
     """Has a task do nothing until it is resumed, in words. FatalError where it has ended."""
     name, state = os.path.basename(folder), tasks.status(folder)["state"]
     if state in tasks.ENDED:
         raise FatalError(f"{name} has ended already (it is {state})")
     if inputs.paused(folder):
-        raise FatalError(f"{name} is paused already; to have it go on, type: resume {name}")
+        raise FatalError(f"{name} is paused already; to have it go on, type: {way(by, 'resume', name)}")
     inputs.pause(folder)
     files.ring(tasks.bell_file(folder))
-    return f"pausing {name}; resume {name} has it go on where it was" if state == "running" else f"paused {name}"
+    runs = state == "running"
+    return f"pausing {name}; {way(by, 'resume', name)} has it go on where it was" if runs else f"paused {name}"
 
 
 def resume(folder: str, by: str, env: dict) -> str:
     """Has a paused task go on, and one that ended before it was done: in its own conversation. In words."""
     name, state = os.path.basename(folder), tasks.status(folder)["state"]
     if inputs.paused(folder):
+        _refuse_spent(folder, by)
         inputs.unpause(folder)
         tasks.activate(folder)
         wake(folder, env)
-        return f"{name} goes on" + ("; but everything is paused: resume all" if queue.paused() else "")
+        return f"{name} goes on" + (f"; but everything is paused: {way(by, 'resume', 'all')}" if queue.paused() else "")
     if state in ("stopped", "failed", "cancelled", "lost"):
-        tell(folder, "Go on.", by, env)
+        _refuse_spent(folder, by)
+        tell(folder, "Go on.", by, env, resumes=True)
         return f"{name} goes on"
-    raise FatalError(_not_paused(name, state, folder))
+    raise FatalError(_not_paused(name, state, folder, by))
 
 
-def _not_paused(name: str, state: str, folder: str) -> str:
+def _not_paused(name: str, state: str, folder: str, by: str) -> str:
     if questions.waiting(folder) and state != "cancelled":
-        return f"{name} asks you something; it goes on when you type: answer {name}: …"
+        return f"{name} asks you something; it goes on when you type: {way(by, 'answer', name, '…')}"
     if state in tasks.ENDED:
-        return f"{name} has {state}; for more, type: tell {name} to …"
+        return f"{name} has {state}; for more, type: {way(by, 'tell', name, '…')}"
     return f"{name} is not paused (it is {state})"
 
 
-def pause_all() -> str:
+def pause_all(by: str = "terminal") -> str:
     """Nothing of this user's starts any more; what runs goes on to its end. In words."""
     queue.pause()
     counts = _counts()
-    return f"paused: nothing new starts; {counts[0]} running to their end, {counts[1]} waiting. resume all lets them go"
+    going = f"{counts[0]} running to their end, {counts[1]} waiting"
+    return f"paused: nothing new starts; {going}. {way(by, 'resume', 'all')} lets them go"
 
 
-def resume_all() -> str:
+def resume_all(by: str = "terminal") -> str:
     if not queue.paused():
-        raise FatalError("nothing is paused as a whole; resume and a task's id has that one go on")
+        raise FatalError(f"nothing is paused as a whole; to have one task go on, type: {way(by, 'resume', 'ID')}")
     queue.go_on()
     return f"going on; {_counts()[1]} waiting"
 

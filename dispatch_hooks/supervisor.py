@@ -132,6 +132,7 @@ class Run:
         self.folder, self.task, self.said = folder, dict(task), said or inputs.NOTHING
         self.status = {**status, "run": status["run"] + 1, "state": "running", "why": ""}
         self.status.update(started=None, ended=None, was="", failure="", until=None, earlier=earlier(self.task, status))
+        self.status.update(waited=0, asks_since=None)
         self.before = dict(self.status)
         self.mark = worker.mark(folder, self.status["run"])
         self.ledger = Ledger(folder, self.task, self.status, *([lease.holds] if lease else []))
@@ -192,7 +193,7 @@ class Run:
         signal.signal(signal.SIGTERM, self._told_to_end)
         processes.become_supervisor()
         conversation.follow_orders(self.task, self.status, self.said)
-        if self.status["run"] == 1 or self.said["notes"]:
+        if self.status["run"] == 1 or any("resumes" not in note for note in self.said["notes"]):
             limits.grant(self.status, time.time())
         self.config = config.load()
         worktrees.prepare(self)
@@ -348,6 +349,7 @@ class Run:
     def _mind_the_limits(self, now: float) -> None:
         asks = bool(self.asks.waiting())
         self.heard = now if asks else self.heard
+        limits.wait(self.status, asks, now)
         view = {"status": self.status, "budget": self.task.get("budget"), "heard": self.heard, "asks": asks}
         view.update(told=self.silence_told == self.heard, retries=self.retries)
         what, why = limits.look(view, now, self.config)

@@ -13,7 +13,7 @@ from dispatch_hooks import resources
 PACKAGE = Path(dispatch_hooks.__file__).parent
 
 FLOORS = [
-    {"files", "paths", "processes", "errors", "resources", "clock", "git", "__init__"},
+    {"files", "paths", "processes", "errors", "resources", "clock", "git", "ways", "__init__"},
     {"config", "models", "schemas", "settings", "statusbar", "jsontext", "faults", "own"},
     {"tasks", "plan", "questions", "inbox", "hosts", "transcript", "ids", "flags"},
     {"backends", "launchers"},

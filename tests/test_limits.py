@@ -1,16 +1,19 @@
 """What a task may use up, and how long its worker may be silent: told, stopped, and gone on with. Seconds in tests."""
 
 import json
+import os
 import time
 
 import pytest
 
-from dispatch_hooks import config, digest, limits, overview, steer, tasks
+from dispatch_hooks import config, digest, limits, overview, questions, steer, tasks
+from dispatch_hooks.errors import FatalError
 from tests.harness.modelserver import host, tool, worker
 from tests.harness.waiting import wait_until
 from tests.product import TICK, alive
 from tests.test_attack import AGAIN, stream
 from tests.test_queue import GO, env, go, settings
+from tests.test_supervisor import ASK
 
 # pure
 
@@ -155,18 +158,48 @@ def test_a_worker_that_says_nothing_is_told_of_and_then_stopped(lab):
     assert [event["kind"] for event in lab.pending()] == ["failed", "silent"]
 
 
-def test_a_worker_that_waits_for_an_answer_is_not_silent(lab):
-    from tests.test_supervisor import ASK
-
+def test_a_worker_that_waits_for_an_answer_is_not_silent_and_uses_no_time(lab):
     settings("silence_seconds = 2\n")
     lab.script("asker", ASK + TICK)
-    (folder,) = lab.dispatch("asker")
+    (folder,) = lab.dispatch("asker", timeout=5.0)
     wait_until(lab.pending)
     begun = tasks.status(folder)["started"]
     wait_until(lambda: time.time() > begun + 6)
     assert [event["kind"] for event in lab.pending()] == ["question"]
     steer.answer(folder, "red", "typed", env())
-    assert lab.wait(folder, "finished")["run"] == 1
+    found = lab.wait(folder, "finished", "stopped")
+    assert (found["state"], found["run"]) == ("finished", 1)
+    assert found["worked"] < found["ended"] - found["started"] - 2
+
+
+def test_an_answer_and_a_resume_are_refused_where_the_budget_is_used_up(lab):
+    settings("ask_seconds = 0\n")
+    lab.script("asker", 'case $prompt in *"answers: red"*) ' + TICK + "; exit;; esac\n" + ASK)
+    (folder,) = lab.dispatch("asker", budget={"usd": 2.0})
+    name = os.path.basename(folder)
+    tasks.set_status(folder, {**lab.wait(folder, "parked"), "cost_usd": 2.1})
+    with pytest.raises(FatalError) as refused:
+        steer.answer(folder, "red", "typed", env())
+    assert str(refused.value) == (
+        f"{name} is over its budget: $2.10 of $2; "
+        f"tell {name} to go on grants as much again, retry {name} with a budget of … another"
+    )
+    assert questions.waiting(folder)
+    tasks.set_status(folder, {**tasks.status(folder), "state": "stopped"})
+    with pytest.raises(FatalError, match=f"dispatch-hooks retry {name} --budget '…' another"):
+        steer.resume(folder, "terminal", env())
+    steer.tell(folder, "go on", "typed", env())
+    lab.wait(folder, "parked")
+    steer.answer(folder, "red", "typed", env())
+    assert lab.wait(folder, "finished")["granted"]["usd"] == 2.1
+
+
+def test_a_resume_grants_nothing(lab):
+    lab.script("slow", 'case $prompt in *"Go on."*) ' + TICK + "; exit;; esac")
+    (folder,) = lab.dispatch("slow", budget={"usd": 2.0})
+    tasks.set_status(folder, {**lab.wait(folder, "stopped"), "cost_usd": 1.5})
+    steer.resume(folder, "terminal", env())
+    assert lab.wait(folder, "finished")["granted"]["usd"] == 0
 
 
 def test_a_cli_that_tries_its_model_without_end_is_stopped(lab):

@@ -1,12 +1,14 @@
 """The supervisor with real worker processes: what it records is what happened."""
 
 import os
+import re
 import signal
 from pathlib import Path
 
 import pytest
 
-from dispatch_hooks import files, inbox, questions, recover, steer, tasks
+from dispatch_hooks import files, inbox, overview, questions, recover, steer, tasks
+from dispatch_hooks.errors import FatalError
 from tests.harness.waiting import wait_until
 from tests.product import TICK, alive
 
@@ -93,6 +95,31 @@ def test_a_question_in_a_file_is_asked_and_answered_and_the_worker_goes_on(lab):
     assert steer.state(folder) == "asks"
     steer.answer(folder, "2", "typed", env())
     assert lab.wait(folder, "finished")["summary"] == "I took blue"
+
+
+def test_a_number_that_no_option_has_is_told_back_with_the_options(lab):
+    lab.script("asker", ASK + TICK)
+    (folder,) = lab.dispatch("asker")
+    wait_until(lambda: questions.waiting(folder), why="the question")
+    with pytest.raises(FatalError, match=re.escape("has no option 7: 1. red, 2. blue; or answer in words")):
+        steer.answer(folder, "7", "terminal", env())
+    assert not questions.misses({"options": ["80", "443"]}, "8080")
+    steer.answer(folder, "7 of each", "terminal", env())
+    assert lab.wait(folder, "finished")["summary"] == "I took 7 of each"
+
+
+def test_what_to_type_is_a_phrase_in_the_chat_and_a_command_in_a_terminal(lab):
+    lab.script("good", TICK)
+    (folder,) = lab.dispatch("good")
+    name = os.path.basename(folder)
+    lab.wait(folder, "finished")
+    for by, way in (("typed", f"tell {name} to …"), ("terminal", f'dispatch-hooks tell {name} "…"')):
+        for act in (lambda by=by: steer.answer(folder, "x", by, env()), lambda by=by: steer.resume(folder, by, env())):
+            with pytest.raises(FatalError, match=re.escape(f"type: {way}")):
+                act()
+    questions.add(folder, {"kind": "question", "text": "Which?", "options": [], "asked": 1.0, "run": 1})
+    assert f"  answer {name}: …" in overview.task_text(folder).splitlines()
+    assert f'  dispatch-hooks answer {name} "…"' in overview.task_text(folder, "terminal").splitlines()
 
 
 def test_an_answer_that_the_worker_wrote_itself_is_no_answer(lab):

@@ -25,4 +25,4 @@ def show(
     elif output:
         typer.echo(tasks.read_text(tasks.read(folder), "output.md") or f"{task} has written no output.md yet")
     else:
-        typer.echo(overview.task_text(folder))
+        typer.echo(overview.task_text(folder, "terminal"))

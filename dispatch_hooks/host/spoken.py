@@ -104,11 +104,12 @@ def _retry(found: dict, host: dict, env: dict) -> str:
 
 
 def _pause(found: dict, host: dict, env: dict) -> str:
-    return f"{steer.pause(_folder(found, host)) if found['task'] else steer.pause_all()}."
+    return f"{steer.pause(_folder(found, host), 'typed') if found['task'] else steer.pause_all('typed')}."
 
 
 def _resume(found: dict, host: dict, env: dict) -> str:
-    return f"{steer.resume(_folder(found, host), 'typed', env) if found['task'] else steer.resume_all()}."
+    said = steer.resume(_folder(found, host), "typed", env) if found["task"] else steer.resume_all("typed")
+    return f"{said}."
 
 
 def _release(found: dict, host: dict, env: dict) -> str:

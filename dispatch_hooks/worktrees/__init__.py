@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 
 from dispatch_hooks import config, tasks
+from dispatch_hooks.ways import way
 
 PREFIX = "dispatch/"
 
@@ -216,8 +217,8 @@ def row(task: dict, status: dict) -> dict:
     }
 
 
-def lines(task: dict, status: dict) -> list[str]:
-    """What `show` says of it."""
+def lines(task: dict, status: dict, by: str = "typed") -> list[str]:
+    """What `show` says of it. by: as ways.way has it."""
     record = status.get("worktree")
     if not record or record["state"] == "making":
         return []
@@ -225,7 +226,7 @@ def lines(task: dict, status: dict) -> list[str]:
     if record["state"] == "open":
         said = [
             f"  {record['branch']} (from {record['source']}): {what}",
-            f"  diff {name}, merge {name}, discard {name}",
+            f"  {', '.join(way(by, verb, name) for verb in ('diff', 'merge', 'discard'))}",
         ]
         return [*said, *([f"  ! {record['trouble']}"] if record["trouble"] else [])]
     became = {"merged": f"merged into {record.get('into')}: {what}", "discarded": f"discarded: {what}"}
