@@ -289,12 +289,17 @@ def _named(task: dict) -> str:
     who = task["alias"] or task["model"] or task["backend"]
     more = f", {task['permissions']}" if task["permissions"] == "bypass" else ""
     more += ", read-only" if task["read_only"] else ""
-    more += f", at most {limits.words(task['budget'])}" if task.get("budget") else ""
+    more += _limit(task) if task.get("budget") else ""
     more += ", worktree" if task["worktree"] else ""
     more += f", on {task['launcher']}" if task["launcher"] != "local" else ""
     if task.get("instead_of"):
         more += f", instead of {task['instead_of']['who']}: {task['instead_of']['why'].partition(';')[0]}"
     return f"{task['id']} ({who}, {steps} step{'s' if steps > 1 else ''}{more})"
+
+
+def _limit(task: dict) -> str:
+    untold = limits.untold(task["budget"], task["backend"], config.load())
+    return f", at most {limits.words(task['budget'])}{f' ({untold})' if untold else ''}"
 
 
 def _steps(task: dict) -> list[str]:

@@ -86,6 +86,24 @@ def words(budget: dict | None) -> str:
     return ", ".join(figure(kind, amount) for kind, amount in (budget or {}).items())
 
 
+FIGURES = {"usd": "cost", "tokens": "tokens"}
+"""What a CLI must tell for these to be counted; turns and time always are."""
+
+
+def untold(budget: dict | None, backend: str, settings: dict) -> str:
+    """ "plain tells no cost: $2 is no limit"; "" where all of a budget can be counted."""
+    counted = [kind for kind in FIGURES if kind in (budget or {})]
+    if not counted:
+        return ""
+    from dispatch_hooks.backends import table
+
+    told = table.told(backend, settings)
+    lacking = [] if told is None else [kind for kind in counted if FIGURES[kind] not in told]
+    amounts = words({kind: budget[kind] for kind in lacking})
+    what = " and no ".join(FIGURES[kind] for kind in lacking)
+    return f"{backend} tells no {what}: {amounts} {'are' if len(lacking) > 1 else 'is'} no limit" if lacking else ""
+
+
 # silence
 
 

@@ -7,6 +7,7 @@ import time
 
 from dispatch_hooks import (
     after,
+    config,
     digest,
     files,
     flags,
@@ -189,7 +190,8 @@ def _budget(task: dict, status: dict) -> list[str]:
     if not budget:
         return []
     left = {k: max(0, v) for k, v in limits.left(budget, status, time.time()).items()}
-    return [f"  budget: {limits.words(budget)}; left: {limits.words(left)}"]
+    untold = limits.untold(budget, status.get("backend") or task["backend"], config.load())
+    return [f"  budget: {limits.words(budget)}; left: {limits.words(left)}{f'; {untold}' if untold else ''}"]
 
 
 def task_text(folder: str, by: str = "typed") -> str:
@@ -228,7 +230,7 @@ dispatch-hooks
 
 
 def models_text() -> str:
-    from dispatch_hooks import catalogue, config
+    from dispatch_hooks import catalogue
 
     settings = config.load()
     names = [*settings["aliases"], *settings["models"], *settings["backends"], "opus", "sonnet", "haiku"]

@@ -82,6 +82,27 @@ def test_the_words_of_a_task_come_before_those_of_its_alias_its_model_and_the_co
     assert limits.budget({}, "x", {"budget": {}, "models": {}, "aliases": {}}) is None
 
 
+@pytest.mark.parametrize(
+    ("backend", "said"),
+    [
+        ("claude", ""),
+        ("codex", "codex tells no cost: $2 is no limit"),
+        ("opencode", "opencode tells no tokens: 9 tokens is no limit"),
+        ("plain", "plain tells no cost and no tokens: $2, 9 tokens are no limit"),
+        ("costly", "costly tells no tokens: 9 tokens is no limit"),
+        ("agent", ""),
+    ],
+)
+def test_what_a_cli_does_not_tell_is_said_to_be_no_limit(backend, said):
+    own = {
+        "plain": {"command": ["plain"]},
+        "costly": {"command": ["costly"], "fields": {"cost": "usd"}},
+        "agent": {"protocol": "acp", "command": ["agent"]},
+    }
+    assert limits.untold({"usd": 2, "tokens": 9, "turns": 3}, backend, {**config.DEFAULTS, "backends": own}) == said
+    assert limits.untold({"turns": 3}, backend, config.DEFAULTS) == ""
+
+
 # with real workers
 
 
@@ -105,8 +126,9 @@ def test_a_budget_is_said_where_the_dispatch_is_and_where_the_task_is_shown(lab)
 
     lab.script("held", GO + TICK)
     (folder,) = lab.dispatch("held", budget={"usd": 2.0, "turns": 40})
-    assert "(held, 1 step, at most $2, 40 turns)" in dispatch.words(lab.result)
-    assert "  budget: $2, 40 turns; left: $2, 40 turns" in overview.task_text(folder)
+    untold = "held tells no cost: $2 is no limit"
+    assert f"(held, 1 step, at most $2, 40 turns ({untold}))" in dispatch.words(lab.result)
+    assert f"  budget: $2, 40 turns; left: $2, 40 turns; {untold}" in overview.task_text(folder)
     go(lab, folder)
     lab.wait(folder, "finished")
 

@@ -310,7 +310,8 @@ def test_pause_all_starts_nothing_and_resume_all_lets_it_go(lab):
     lab.script("held", STARTED + GO + TICK)
     (running,) = lab.dispatch("held")
     lab.wait(running, "running")
-    assert steer.pause_all("typed") == "paused: nothing new starts; 1 running to their end, 0 waiting. resume all lets them go"
+    said = "paused: nothing new starts; 1 running to their end, 0 waiting. resume all lets them go"
+    assert steer.pause_all("typed") == said
     (folder,) = lab.dispatch("held")
     assert lab.result["waiting"] == {"held-2-1": "paused"}
     wait_until(lambda: waits(folder))

@@ -67,6 +67,16 @@ def text() -> str:
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
+def told(name: str, settings: dict) -> set[str] | None:
+    """Which of "tokens" and "cost" a backend's CLI tells; None for an agent of the person's own, which may."""
+    own = settings["backends"].get(name, {})
+    if own.get("command") and own.get("protocol") != "acp":
+        return {"tokens", "cost"} & own.get("fields", {}).keys()
+    if name not in config.CLI:
+        return None
+    return {"tokens", "cost"} & set((WAYS.get(name) or _agent(name))["told"].split(", "))
+
+
 def _row(name: str) -> list[str]:
     facts = WAYS.get(name) or _agent(name)
     return [NAMES[name], TESTED.get(name, UNTESTED), *(facts[column] for column in COLUMNS[2:])]
