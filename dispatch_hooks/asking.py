@@ -20,6 +20,9 @@ of a worker whose CLI does not has DISPATCH_HOOKS_ASK_WAIT.
 HEARTBEAT = 20
 """Seconds between lines that show the worker's CLI that it is alive."""
 
+UNANSWERED = 75
+"""The exit status while nobody has answered (EX_TEMPFAIL: try again)."""
+
 
 def main(words: list[str], env: dict) -> int:
     """`dispatch-hooks ask …` without typer, which costs a worker a tenth of a second at every question."""
@@ -48,10 +51,15 @@ def ask(question: str, options: list[str], again: str, wait: int | None, env: di
     ipc = os.path.join(folder, "ipc")
     if not again and not question.strip():
         raise FatalError('ask what? for example: dispatch-hooks ask "Which one?" --option A --option B')
-    number = again.zfill(3) if again else _write(ipc, question, options)
+    number = (_last(ipc) if again == "last" else again.zfill(3)) if again else _write(ipc, question, options)
     if not os.path.exists(os.path.join(ipc, f"{number}.question")):
         raise FatalError(f"there is no question {number} to wait for; ask it first")
     return _wait(ipc, number, int(env.get("DISPATCH_HOOKS_ASK_WAIT") or WAIT) if wait is None else wait)
+
+
+def _last(ipc: str) -> str:
+    """The number of the latest question."""
+    return max((name[:3] for name in os.listdir(ipc) if name.endswith(".question")), default="")
 
 
 def _write(ipc: str, question: str, options: list[str]) -> str:
@@ -71,16 +79,18 @@ def put(ipc: str, kind: str, body: str) -> str:
 
 
 def _wait(ipc: str, number: str, wait: int) -> int:
+    """Prints the answer and nothing else: what is said while there is none goes to stderr."""
     begun = told = time.monotonic()
     path = os.path.join(ipc, f"{number}.answer")
     while not os.path.exists(path):
         now = time.monotonic()
         if now - begun >= wait:
-            print(f"Still waiting for the person. Run it again: dispatch-hooks ask --again {number}")
-            return 0
+            again = f"dispatch-hooks ask --again {number}"
+            print(f"Still waiting for the person; nothing failed. To go on waiting, run: {again}", file=sys.stderr)
+            return UNANSWERED
         if now - told >= HEARTBEAT:
             told = now
-            print("waiting for the person's answer …", flush=True)
+            print("waiting for the person's answer …", file=sys.stderr, flush=True)
         time.sleep(0.1)
     with open(path, encoding="utf-8", errors="replace") as f:
         sys.stdout.write(f"The person answers: {f.read()}")

@@ -5,14 +5,19 @@ import io
 import os
 import pty
 import re
+import subprocess
 import sys
 import termios
+from pathlib import Path
 
 import pytest
 from typer.main import get_command
 
 from dispatch_hooks import cli, errors, files, questions, tasks
 from dispatch_hooks.__main__ import _run
+from tests.harness.waiting import wait_until
+
+ROOT = Path(__file__).parent.parent
 
 EVERY = (
     "install", "uninstall", "doctor", "status", "top", "statusline", "show", "logs", "answer", "tell", "cancel",
@@ -205,6 +210,27 @@ def test_ask_outside_of_a_worker_says_where_it_works(run):
     code, _, err = run("ask", "Which one?")
     assert code == 1
     assert "only inside a worker" in err
+
+
+LOOP = re.search(r"```sh\n(said=.*?)\n```", (ROOT / "docs/protocol.md").read_text(), re.S)[1]
+
+
+def test_a_script_waits_in_the_loop_of_the_docs_and_takes_nothing_else_for_the_answer(run, lab, monkeypatch, tmp_path):
+    folder = lab.project / "task"
+    (folder / "ipc").mkdir(parents=True)
+    monkeypatch.setenv("DISPATCH_HOOKS_FOLDER", str(folder))
+    monkeypatch.setenv("DISPATCH_HOOKS_ASK_WAIT", "0")
+    code, out, err = run("ask", "Which one?")
+    assert (code, out) == (75, "")
+    assert err.endswith("nothing failed. To go on waiting, run: dispatch-hooks ask --again 001\n")
+    path = tmp_path / "dispatch-hooks"
+    path.write_text(f'#!/bin/sh\nexec {sys.executable} -m dispatch_hooks "$@"\n')
+    path.chmod(0o755)
+    env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    script = subprocess.Popen(["sh", "-c", f'{LOOP}\necho "$colour"'], env=env, stdout=subprocess.PIPE, text=True)
+    wait_until((folder / "ipc/002.question").exists)
+    files.write(str(folder / "ipc/002.answer"), "red\n")
+    assert script.communicate(timeout=60)[0] == "red\n"
 
 
 @pytest.mark.parametrize(
