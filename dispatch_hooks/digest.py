@@ -112,7 +112,7 @@ def _fact(event: dict) -> str:
     said = f": {quoted(event['text'])}" if event.get("text") else ""
     more = f" {event['path']}" if event.get("path") else ""
     more += f"; branch {event['branch']}: {tame(clean(event['work'], QUOTED))}" if event.get("branch") else ""
-    more += f"; on the same files: {', '.join(event['shares'][:3])}" if event.get("shares") else ""
+    more += f"; in the same folder, still at work: {', '.join(event['shares'][:3])}" if event.get("shares") else ""
     return f"{event['task']} {VERBS.get(kind, kind)} ({figures(event)}){said}{more}"
 
 
@@ -163,7 +163,7 @@ def _told(event: dict) -> list[str]:
         ways = " | ".join(f"{verb} {event['task']}" for verb in ("diff", "merge", "discard"))
         more.append(f"  {event['branch']}: {clean(event['work'], QUOTED)}  ({ways})")
     if event.get("shares"):
-        more.append(f"  on the same files, still at work: {', '.join(event['shares'][:5])}")
+        more.append(f"  in the same folder, still at work: {', '.join(event['shares'][:5])}")
     return [f"{event['task']} {VERBS.get(kind, kind)} ({figures(event)}){said}", *more]
 
 

@@ -176,7 +176,7 @@ def _resolve(item: dict, origin: dict, settings: dict, env: dict) -> tuple[dict,
     if why:
         return {}, why
     task = {**_plain(item, origin, settings), **found}
-    why = worktrees.refusal(task["project"]) if task["worktree"] else ""
+    why = worktrees.refusal(task["project"], bool(item.get("worktree"))) if task["worktree"] else ""
     if why:
         return {}, why
     task["permissions"] = item.get("permissions") or found["permissions"] or settings["permissions"]
@@ -266,7 +266,7 @@ def words(result: dict) -> str:
         lines += _listed("Already dispatched, still the same:", result["again"], {})
     for item in result["refused"]:
         lines.append(f"Not dispatched: {item['title']}: {_sentence(item['why'])}")
-    return "\n".join([*lines, *sharing.words(result["started"]), *result["learned"]])
+    return "\n".join([*lines, *sharing.words(result["started"], result["waiting"]), *result["learned"]])
 
 
 def _sentence(text: str) -> str:

@@ -366,7 +366,7 @@ class Status(Ours):
     summary: str = Field("", description="The worker's own line about what came of it.")
     output: bool = Field(False, description="Whether there is an output.md.")
     worktree: Worktree | None = None
-    shares: list[str] | None = Field(None, description="The tasks that were at work on the same files.")
+    shares: list[str] | None = Field(None, description="The tasks that were at work in the same folder.")
     taken: Taken | None = None
 
 
@@ -455,7 +455,7 @@ class Ended(_News):
     seconds: int | None
     branch: str = Field(ABSENT, description="The branch of its worktree, where there is something on it.")
     work: str = Field(ABSENT, description="What is on it, in figures; or what is wrong with it.")
-    shares: list[str] = Field(ABSENT, description="The tasks that work on the same files and have not ended yet.")
+    shares: list[str] = Field(ABSENT, description="The tasks that are at work in the same folder still.")
 
 
 class Flagged(_News):
@@ -522,7 +522,7 @@ class Row(Ours):
     )
     commits: int | None
     diffstat: Diffstat | None
-    shares: list[str] = Field(description="The tasks that are at work on the same files.")
+    shares: list[str] = Field(description="The tasks that are at work in the same folder.")
     ticked: int
     items: int
     made: Time

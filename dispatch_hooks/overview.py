@@ -180,7 +180,7 @@ def _more(r: dict) -> str:
         return f" {digest.clean(r['questions'][0]['text'], 120)}"
     said = r["last"] if r["state"] == "running" else r["why"] or r["summary"]
     said = digest.clean(said, 100)
-    shared = f"on the same files as {', '.join(r['shares'][:3])}" if r["shares"] else ""
+    shared = f"in the same folder as {', '.join(r['shares'][:3])}" if r["shares"] else ""
     return "".join(f" {part}" for part in (said, f"[{shared}]" if shared else "") if part)
 
 

@@ -153,7 +153,8 @@ class Run:
         try:
             self._start()
         except FatalError as error:
-            self.end.update(error=str(error), **({"cancelled": True} if inputs.cancelled(self.folder) else {}))
+            asked = {"cancelled": inputs.cancelled(self.folder), "paused": inputs.paused(self.folder)}
+            self.end.update(error=str(error), **{how: True for how, true in asked.items() if true})
         except OSError as error:
             self.end["error"] = f"cannot start {error.filename or 'the worker'}: {error.strerror}"
         except Exception as error:
@@ -229,7 +230,9 @@ class Run:
             files.drain(self.bell)
 
     def unwanted(self) -> bool:
-        return self.told_to_end or inputs.cancelled(self.folder)
+        """Whether what is at work for a run (its set-up, its check) is to be left off; a pause keeps its check."""
+        paused = self.worker is None and inputs.paused(self.folder)
+        return self.told_to_end or inputs.cancelled(self.folder) or paused
 
     def _told_to_end(self, *_) -> None:
         self.told_to_end = True

@@ -313,11 +313,24 @@ def test_a_cancel_ends_a_set_up(repo):
     nothing_left(repo)
 
 
-def test_nothing_is_brought_from_outside_of_the_project(repo, tmp_path):
-    (tmp_path / "secret").write_text("1")
-    settings('[worktree]\ncopy = ["../secret"]\n')
+def test_a_pause_ends_a_set_up_and_a_resume_begins_it_anew(repo):
+    settings("[worktree]\nsetup = 'test -e $DISPATCH_HOOKS_FOLDER/again || sleep 300'\n")
     folder = dispatched(repo, "good", TICK)
-    assert "leads out of" in repo.wait(folder, "failed")["why"]
+    wait_until(Path(folder, "setup.log").exists)
+    steer.pause(folder)
+    assert repo.wait(folder, "waiting")["why"] == "paused"
+    (repo.project / ".dispatch/tasks/good-1-1/again").touch()
+    steer.resume(folder, "typed", dict(os.environ))
+    assert repo.wait(folder, "finished")["worktree"]["state"] == "empty"
+    nothing_left(repo)
+
+
+@pytest.mark.parametrize(("name", "why"), [("../secret", "leads out of"), ("/etc/hostname", "is no path within")])
+def test_nothing_is_brought_from_outside_of_the_project(repo, tmp_path, name, why):
+    (tmp_path / "secret").write_text("1")
+    settings(f'[worktree]\ncopy = ["{name}"]\n')
+    folder = dispatched(repo, "good", TICK)
+    assert why in repo.wait(folder, "failed")["why"]
     nothing_left(repo)
 
 

@@ -2,11 +2,13 @@
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from dispatch_hooks import digest, dispatch, overview, pane, recover, steer, tasks, worktrees
+from dispatch_hooks import digest, dispatch, hosts, overview, pane, recover, steer, tasks, worktrees
 from dispatch_hooks.backends import rights
 from dispatch_hooks.worktrees import finishing, merging, sharing
 from tests.harness.repositories import (
@@ -25,6 +27,8 @@ from tests.harness.repositories import (
 )
 from tests.harness.waiting import wait_until
 from tests.product import TICK
+
+ROOT = Path(__file__).parent.parent
 
 
 def test_a_worker_in_a_worktree_leaves_its_work_on_its_branch_and_the_checkout_alone(repo):
@@ -78,6 +82,14 @@ def test_a_base_that_there_is_not_fails_with_what_to_type(repo):
     why = repo.wait(folder, "failed")["why"]
     assert why == f'there is no branch, tag or commit "relase" in {repo.project}; git branch -a lists them'
     assert (checkouts(repo), branches(repo)) == ([], ["main"])
+
+
+def test_where_the_config_gives_a_worktree_the_way_out_is_told_in_words_that_count(lab):
+    settings('[worktree]\nuse = "always"\n')
+    dispatched(lab, "good", TICK, worktree=None)
+    assert lab.result["refused"][0]["why"].endswith('or say "no worktree" (your config gives every task one)')
+    folder = dispatched(lab, "next", TICK, worktree=False)
+    lab.wait(folder, "finished")
 
 
 def test_no_repository_a_bare_one_and_one_without_commits_are_refused_at_once(lab):
@@ -241,6 +253,24 @@ def test_a_running_task_is_not_merged(repo):
     assert "slow-1-1 is running" in refused(discard, folder)
 
 
+def test_the_hosts_model_throws_nothing_away(repo):
+    folder = finished(repo, "good", "echo new > made")
+
+    def run():
+        words = [sys.executable, "-m", "dispatch_hooks", "discard", os.path.basename(folder), "--force"]
+        env = {**os.environ, "PYTHONPATH": str(ROOT)}
+        return subprocess.run(words, cwd=repo.project, env=env, capture_output=True, text=True, check=False)
+
+    event = {"session_id": "c", "transcript_path": "", "cwd": str(repo.project), "hook_event_name": "Stop"}
+    hosts.register(os.getpid(), event, str(repo.project), {})
+    done = run()
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "only the person throws it away; they type: discard good-1-1 anyway" in done.stderr
+    assert record(folder)["state"] == "open"
+    hosts.forget(os.getpid())
+    assert run().stdout.startswith("discarded good-1-1")
+
+
 def test_what_nobody_merged_is_discarded_only_with_a_word(repo):
     folder = finished(repo, "good", "echo new > made")
     words = refused(discard, folder)
@@ -292,33 +322,43 @@ def test_an_empty_git_folder_makes_no_project(tmp_path):
 # without worktrees
 
 
-def test_two_workers_on_the_same_files_are_allowed_and_told_of_once(repo):
+def test_two_workers_in_the_same_folder_are_allowed_and_told_of_once(repo):
     wait = 'while [ ! -e "$folder/go" ]; do sleep 0.05; done'
     repo.script("first", f"{wait}; {TICK}")
     repo.script("second", f"{wait}; {TICK}")
     one, two = repo.dispatch("first", "second")
-    line = 'first-1-1, second-1-2 work on the same files; "in a worktree" gives a task its own.'
+    line = 'first-1-1, second-1-2 work in the same folder; "in a worktree" gives a task its own.'
     assert line in dispatch.words(repo.result)
     repo.wait(one, "running")
     repo.wait(two, "running")
     assert [overview.row(folder)["shares"] for folder in (one, two)] == [["second-1-2"], ["first-1-1"]]
-    assert "[on the same files as second-1-2]" in pane.project_text(str(repo.project))
+    assert "[in the same folder as second-1-2]" in pane.project_text(str(repo.project))
     for folder in (one, two):
         (repo.project / ".dispatch/tasks" / os.path.basename(folder) / "go").touch()
         repo.wait(folder, "finished")
     assert [event.get("shares") for event in repo.pending()] == [["second-1-2"], None]
-    assert "on the same files: second-1-2" in digest.for_model(repo.pending())
+    assert "in the same folder, still at work: second-1-2" in digest.for_model(repo.pending())
+
+
+def start(repo, **fields):
+    (folder,) = repo.dispatch("slow", **fields)
+    repo.wait(folder, "running")
+    return folder
 
 
 def test_worktrees_read_only_tasks_and_other_folders_share_nothing(repo):
     (repo.project / "docs").mkdir()
     repo.script("slow", "sleep 300")
-    folders = [repo.dispatch("slow", **fields)[0] for fields in (
+    folders = [start(repo, **fields) for fields in (
         {"worktree": True}, {"read_only": True}, {"directory": "docs"}, {"directory": ".git"},
     )]  # fmt: skip
     assert [sharing.beside(tasks.read(folder)) for folder in folders] == [[], [], [], []]
-    (whole,) = repo.dispatch("slow")
+    whole = start(repo)
     assert sharing.beside(tasks.read(whole)) == ["slow-3-1", "slow-4-1"]
+    (later,) = repo.dispatch("slow", after=["slow-5-1"])
+    repo.wait(later, "waiting")
+    assert not any("same folder" in line for line in dispatch.words(repo.result).splitlines())
+    assert "slow-6-1" not in sharing.beside(tasks.read(whole))
 
 
 def test_the_config_may_give_every_task_that_changes_files_a_worktree(repo):

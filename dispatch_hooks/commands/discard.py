@@ -9,6 +9,7 @@ import typer
 
 from dispatch_hooks import authority
 from dispatch_hooks.commands import find, task_ids
+from dispatch_hooks.errors import FatalError
 from dispatch_hooks.worktrees import finishing
 
 
@@ -22,9 +23,13 @@ def discard(
     """
     authority.refuse_worker(dict(os.environ), "discard anything")
     folder, env = find(task), dict(os.environ)
+    relayed = authority.host_above(authority.chain()) is not None
     try:
-        typer.echo(finishing.discard(folder, force, env))
+        typer.echo(finishing.discard(folder, force and not relayed, env))
     except finishing.Unmerged as unmerged:
+        if relayed:
+            way = f"only the person throws it away; they type: discard {task} anyway"
+            raise FatalError(f"{unmerged.what}; {way}") from None
         if not sys.stdin.isatty():
             raise
         typer.confirm(f"{unmerged.what}. Throw it away?", abort=True)

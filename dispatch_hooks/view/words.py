@@ -53,7 +53,7 @@ def now(r: dict) -> str:
 
 
 def shares(r: dict) -> str:
-    return f"on the same files as {', '.join(r['shares'][:3])}" if r["shares"] else ""
+    return f"in the same folder as {', '.join(r['shares'][:3])}" if r["shares"] else ""
 
 
 def ago(r: dict) -> str:

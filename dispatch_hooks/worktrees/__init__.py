@@ -140,14 +140,18 @@ def waiting(project: str) -> list[str]:
 # may there be one?
 
 
-def refusal(project: str) -> str:
-    """Why there can be no worktree here, as far as can be seen at a glance; "" if nothing is in the way."""
+def refusal(project: str, asked: bool = True) -> str:
+    """Why there can be no worktree here, as far as can be seen at a glance; "" if nothing is in the way.
+
+    asked: whether the task's words ask for one; else the config does.
+    """
+    without = 'leave "in a worktree" out' if asked else 'say "no worktree" (your config gives every task one)'
     mark = os.path.join(project, ".git")
     if not os.path.isfile(mark) and not os.path.lexists(os.path.join(mark, "HEAD")):
         bare = all(os.path.exists(os.path.join(project, name)) for name in ("HEAD", "objects", "refs"))
         if bare:
-            return f'{project} is a bare repository: git clone it and dispatch there, or leave "in a worktree" out'
-        return f'{project} is no git repository: git init and commit there, or leave "in a worktree" out'
+            return f'{project} is a bare repository: git clone it and dispatch there, or {without}'
+        return f'{project} is no git repository: git init and commit there, or {without}'
     if os.path.isdir(mark) and _unborn(mark):
         return f"{project} has no commit yet, so there is nothing to check out: git commit first"
     return ""

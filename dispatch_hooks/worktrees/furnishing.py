@@ -34,6 +34,8 @@ def furnish(run, place: str, record: dict) -> None:
 
 def _bring(project: str, place: str, name: str, act) -> bool:
     """Whether act(source, target) was done for a path of the project. No link leads it out of project or checkout."""
+    if os.path.isabs(name):
+        raise FatalError(f"{name} (worktree.copy and worktree.link in your config) is no path within {project}")
     source, target = (os.path.normpath(os.path.join(top, name)) for top in (project, place))
     if not os.path.lexists(source) or os.path.lexists(target):
         return False

@@ -1,4 +1,4 @@
-"""Workers that change the same files at the same time, because none of them has a worktree: allowed, and said."""
+"""Workers that are at work in the same folder at the same time, none with a worktree: allowed, and said."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def shares(task: dict) -> bool:
 
 
 def meet(one: dict, other: dict) -> bool:
-    """Whether two tasks may change the same files."""
+    """Whether two tasks work in the same folder, or one of them in a folder of the other's."""
     if one["id"] == other["id"] or one["project"] != other["project"] or not (shares(one) and shares(other)):
         return False
     first, second = (os.path.normpath(os.path.join("/", t.get("directory") or "", "")) for t in (one, other))
@@ -21,15 +21,16 @@ def meet(one: dict, other: dict) -> bool:
 
 
 def beside(task: dict) -> list[str]:
-    """The other tasks that are at work on a task's files, or about to be."""
+    """The other tasks that are at work in a task's folder; none that waits."""
     if not shares(task):
         return []
-    found = (tasks.read(folder) for folder in tasks.active())
+    going = (folder for folder in tasks.active() if tasks.status(folder)["state"] in tasks.RUNNING)
+    found = (tasks.read(folder) for folder in going)
     return sorted(other["id"] for other in found if other and meet(task, other))
 
 
 def begin(task: dict, status: dict) -> None:
-    """Writes down who works on the same files at the start of a run."""
+    """Writes down who works in the same folder at the start of a run."""
     status["shares"] = beside(task)
 
 
@@ -39,12 +40,13 @@ def end(task: dict, status: dict) -> None:
     status["shares"] = now if set(before) <= set(now) else []
 
 
-def words(started: list[dict]) -> list[str]:
-    """What a dispatch says of the tasks that it starts."""
-    met = {task["id"]: beside(task) for task in started}
+def words(started: list[dict], waiting: dict) -> list[str]:
+    """What a dispatch says of the tasks that it starts. waiting: those of them that do not run yet."""
+    going = [task for task in started if task["id"] not in waiting]
+    met = {task["id"]: [name for name in beside(task) if name not in waiting] for task in going}
     names = sorted({name for one, others in met.items() if others for name in (one, *others)})
     if not names:
         return []
     way = "" if worktrees.refusal(started[0]["project"]) else '; "in a worktree" gives a task its own'
     listed = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-    return [f"{listed} work on the same files{way}."]
+    return [f"{listed} work in the same folder{way}."]
