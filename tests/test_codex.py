@@ -1,7 +1,7 @@
 """The real codex behind its backend: asks, questions, notes, errors, kills, and its real sandbox.
 
-The sandboxes lie outside the temporary folder, which codex leaves writable. A scenario covers several facts, so that
-codex is started as seldom as is honest.
+The sandboxes lie outside the temporary folder, which codex by itself leaves writable. A scenario covers several facts,
+so that codex is started as seldom as is honest.
 """
 
 import fcntl
@@ -9,9 +9,11 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import sys
 import termios
+from pathlib import Path
 
 import pytest
 
@@ -295,8 +297,14 @@ def test_a_session_that_is_gone_is_begun_anew_with_all_that_was_said(codex, serv
 SANDBOXED = """
 touch {name}.txt && echo can write here
 touch ../out.txt 2>/dev/null && echo can write outside
-echo x 2>/dev/null > {git}/hooks/post-commit && echo can plant a hook
+touch /tmp/{aside} 2>/dev/null && echo can write to the temporary folder of all
+mktemp >/dev/null 2>&1 && echo can make temporary files
+mkdir -p {git}/hooks 2>/dev/null; echo x 2>/dev/null > {git}/hooks/post-commit && echo can plant a hook
 echo x 2>/dev/null >> {git}/config && echo can configure git
+echo x 2>/dev/null > {git}/config.worktree && echo can configure a worktree
+echo x 2>/dev/null >> .git && echo can lead git elsewhere
+mkdir -p .codex/x 2>/dev/null && echo can configure codex
+mkdir -p .agents/x 2>/dev/null && echo can configure agents
 touch {project}/.dispatch/tasks/other 2>/dev/null && echo can write to other tasks
 touch {folder}/mine && echo can write to its own
 git add -A . && git commit -qm work && echo can commit
@@ -309,7 +317,9 @@ def tried(codex, server, name: str, **fields) -> set[str]:
     """What a worker's commands can do."""
     project = codex.sandbox.project
     folder = codex.product.folder(name)
-    command = SANDBOXED.format(name=name, git=project / ".git", project=project, folder=folder, url=codex.sandbox.url)
+    aside = f"{codex.sandbox.root.name}-{name}"
+    places = {"git": project / ".git", "project": project, "folder": folder, "url": codex.sandbox.url}
+    command = SANDBOXED.format(name=name, aside=aside, **places)
     server.rule(f"this is {name}", codex.cli.shell(command), codex.ticks(name, "done"), "done")
     codex.dispatch(f"this is {name}", name, **fields)
     codex.wait(name, "finished", "stopped")
@@ -317,22 +327,24 @@ def tried(codex, server, name: str, **fields) -> set[str]:
     return {line.removeprefix("can ") for line in results[0].splitlines() if line.startswith("can ")}
 
 
-WORKSPACE = {"write here", "write to its own", "commit"}
+WORKSPACE = {"write here", "write to its own", "make temporary files", "commit"}
 
 
 def test_its_sandbox_lets_it_commit_and_plant_nothing(codex, server):
     (codex.sandbox.project / "first.txt").touch()
     git(codex, "add", "-A")
     git(codex, "commit", "-qm", "first")
+    shutil.rmtree(codex.sandbox.project / ".git/hooks")
     assert tried(codex, server, "plain") == WORKSPACE
     assert "work" in git(codex, "log", "--oneline")
     assert tried(codex, server, "own-tree", worktree=True) == WORKSPACE
     (kept,) = (codex.sandbox.project / ".dispatch/worktrees").iterdir()
     assert "work" in git(codex, "log", "--oneline", cwd=kept)
-    assert tried(codex, server, "looker", read_only=True) == {"write to its own"}
+    assert tried(codex, server, "looker", read_only=True) == {"write to its own", "make temporary files"}
     assert tried(codex, server, "auto", permissions="auto") == WORKSPACE | {"reach the network"}
     free = tried(codex, server, "free", permissions="bypass")
     assert free > WORKSPACE | {"write outside", "plant a hook", "configure git", "reach the network"}
+    (Path("/tmp") / f"{codex.sandbox.root.name}-free").unlink()
     codex.alone()
 
 

@@ -167,12 +167,21 @@ def test_git_can_commit_and_not_be_told_what_to_run(tmp_path):
     assert files[str(tmp_path / ".dispatch/tasks/x")] == "write"
 
 
+def test_what_a_repository_has_not_cannot_be_planted_there_either(tmp_path):
+    (tmp_path / ".git").mkdir()
+    files = profile(tmp_path)[1]["filesystem"]
+    for name in ("hooks", "modules"):
+        assert (tmp_path / ".git" / name).is_dir() and files[str(tmp_path / ".git" / name)] == "read"
+    assert files[str(tmp_path / ".git/config.worktree")] == "read"
+
+
 def test_a_git_directory_that_leads_out_of_the_project_is_not_opened(tmp_path):
     elsewhere, project = tmp_path / "elsewhere", tmp_path / "project"
     elsewhere.mkdir()
     project.mkdir()
     (project / ".git").symlink_to(elsewhere)
-    assert "write" not in {v for k, v in profile(project)[1]["filesystem"].items() if ".dispatch" not in k}
+    written = [path for path, way in profile(project)[1]["filesystem"].items() if way == "write"]
+    assert written == [str(project), str(project / ".dispatch/tasks/x")]
     (project / ".git").unlink()
     (project / ".git").write_text(f"gitdir: {elsewhere}\n")
     assert not [path for path in profile(project)[1]["filesystem"] if str(elsewhere) in path]
@@ -181,11 +190,10 @@ def test_a_git_directory_that_leads_out_of_the_project_is_not_opened(tmp_path):
 def test_levels(tmp_path):
     assert profile(tmp_path)[1]["network"] == {"enabled": False}
     auto = profile(tmp_path, permissions="auto")[1]
-    assert (auto["extends"], auto["network"]) == (":workspace", {"enabled": True})
+    assert (auto["filesystem"][os.path.realpath(tmp_path)], auto["network"]) == ("write", {"enabled": True})
     free, _ = profile(tmp_path, permissions="bypass")
     assert (free["approvalPolicy"], free["permissions"]) == ("never", ":danger-full-access")
     _, held = profile(tmp_path, permissions="bypass", read_only=True)
-    assert held["extends"] == ":read-only"
     assert held["filesystem"] == {os.path.realpath(tmp_path / ".dispatch/tasks/x"): "write"}
 
 

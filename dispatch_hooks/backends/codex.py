@@ -57,7 +57,8 @@ def resumes(task: dict, config: dict) -> bool:
 class Talk(backends.Talk):
     def __init__(self, task: dict, run: dict, config: dict) -> None:
         words = [word for name, value in FEATURES.items() for word in ("-c", f"features.{name}={value}")]
-        super().__init__([program(task, config), "app-server", *words])
+        self._profile, self._projects = codex_rights.profile(task), {}
+        super().__init__([program(task, config), "app-server", *words], codex_rights.room(run, self._profile))
         self.task, self.run = task, run
         self.session = run["session"] if run["resume"] else None
         self._prompt = run["prompt"]
@@ -69,7 +70,6 @@ class Talk(backends.Talk):
         self._items: dict[str, dict] = {}  # file changes that are going on, by their id
         self._last, self._tries = "", 0
         self._used = codex_items.Used()
-        self._profile, self._projects = codex_rights.profile(task), {}
         hello = {"clientInfo": CLIENT, "capabilities": {"experimentalApi": True}}
         self.stdin = self._call("initialize", hello, self._greeted)
 

@@ -1,12 +1,13 @@
 """What codex may do, as a permission profile of ours: its OS sandbox, and when it asks to leave it.
 
-ask     the directory, the temporary folders and what a commit needs can be written; no network; the rest is asked
+ask     the directory, its task folder and what a commit needs can be written; no network; the rest is asked
 auto    the same with the network
 bypass  no sandbox, no asks
 read-only, at any level: nothing but its own task folder can be written
 
 Of git's own folders hooks and configuration stay as they are (in a worktree also what says where the repository is):
-a commit needs none of them, and whoever runs git next would run what they say. Other tasks' folders stay theirs.
+a commit needs none of them, and whoever runs git next would run what they say. Other tasks' folders stay theirs, and so
+do the temporary folders, where other programs' files are: those of its commands go into its task folder.
 
 A repository's own .codex/config.toml counts where the person has trusted the project in codex, and nowhere else: codex
 itself takes a thread that may write for the person's trust, for ever, and starts the MCP servers that the file names.
@@ -14,6 +15,7 @@ itself takes a thread that may write for the person's trust, for ever, and start
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 BYPASS = ":danger-full-access"
@@ -24,7 +26,10 @@ SHELL = {"allow_login_shell": False}
 COMMON = ("objects", "refs", "logs")
 """What of the repository's own folder a commit in a worktree writes."""
 
-KEPT = ("hooks", "config", "config.worktree", "info", "modules", "worktrees")
+FOLDERS = ("hooks", "info", "modules", "worktrees")
+"""Made where git has made none: what is not there codex hides behind an empty file, and git would stumble over that."""
+
+KEPT = ("config", "config.worktree", *FOLDERS)
 WORKTREE_KEPT = ("commondir", "gitdir", "config.worktree")
 
 
@@ -32,6 +37,16 @@ def profile(task: dict) -> str:
     """The profile's name: a new one each time, because codex merges ours with what files say of the same name."""
     free = task["permissions"] == "bypass" and not task["read_only"]
     return BYPASS if free else f"dispatch-hooks-{os.urandom(8).hex()}"
+
+
+def room(run: dict, name: str) -> dict[str, str]:
+    """The environment that has temporary files made in its task folder."""
+    if name == BYPASS:
+        return {}
+    folder = os.path.join(run["folder"], "tmp")
+    with contextlib.suppress(OSError):
+        os.mkdir(folder)
+    return {"TMPDIR": folder}
 
 
 def of(task: dict, run: dict, name: str, projects: dict) -> dict:
@@ -59,7 +74,8 @@ def _profile(task: dict, run: dict) -> dict:
     others = {os.path.realpath(os.path.join(task["project"], ".dispatch")): "read"}
     git = _worktree(*run["git"]) if run.get("git") else _checkout(run["cwd"], task["project"])
     network = {"enabled": task["permissions"] == "auto"}
-    return {"extends": ":workspace", "filesystem": {**others, **git, **own}, "network": network}
+    place = {os.path.realpath(run["cwd"]): "write"}
+    return {"extends": ":read-only", "filesystem": {**place, **others, **git, **own}, "network": network}
 
 
 def _checkout(cwd: str, project: str) -> dict[str, str]:
@@ -71,6 +87,9 @@ def _checkout(cwd: str, project: str) -> dict[str, str]:
     inside = (folder + os.sep).startswith(top + os.sep)
     if not inside or os.path.islink(git) or not os.path.isdir(git):
         return {}
+    for name in FOLDERS:
+        with contextlib.suppress(OSError):
+            os.mkdir(os.path.join(git, name))
     return {git: "write", **_kept(git, KEPT)}
 
 
@@ -81,5 +100,4 @@ def _worktree(common: str, own: str) -> dict[str, str]:
 
 
 def _kept(folder: str, names: tuple) -> dict[str, str]:
-    paths = [os.path.join(folder, name) for name in names]
-    return {path: "read" for path in paths if os.path.exists(path)}
+    return {os.path.join(folder, name): "read" for name in names}

@@ -36,7 +36,8 @@ WAYS = {
     "codex": {
         "speaks": "`codex app-server`",
         "permissions": "a permission profile, asks over the protocol: ask, auto, bypass, read-only",
-        "sandbox": "the system's: its directory, its task folder and what a commit needs; network with auto",
+        "sandbox": "the system's: its directory, its task folder with its `$TMPDIR`, what a commit needs; network with "
+        "auto",
         "questions": "its own, and `dispatch-hooks ask`",
         "a note": "joins the turn",
         "resume": "yes",
