@@ -60,7 +60,7 @@ def _judge(run, now: float) -> tuple[str, str]:
     run.status["output"] = bool(tasks.read_text(run.task, "output.md", 1))
     run.status["summary"] = outcome.summary(run.task, run.last_words)
     state, why = outcome.judge(run.end, run.ledger.items())
-    if state == "failed" and run.end.get("error"):
+    if state == "failed" and run.end.get("error") and not run.end.get("by_itself"):
         state, why = _excused(run, now)
     worktrees.settle(run.task, run.status, state)
     return _checked(run) if state == "finished" else (state, why)
@@ -76,13 +76,17 @@ def _excused(run, now: float) -> tuple[str, str]:
 
 
 def _judge_exit(run) -> None:
-    """An end that nobody asked for: before its turn was over, or with a status that says failure."""
+    """An end that nobody asked for: before its turn was over, or with a status that says failure.
+
+    The last words of a CLI that ends with its work are its work's (a failed test, say): nothing is concluded from them.
+    """
     code = run.worker.code if run.worker else None
     by_itself = run.worker and run.talk.ends_by_itself
     if run.end or code is None or (code == 0 and by_itself) or (run.turn_over and not by_itself):
         return
     how = f"ended with exit status {code}" if code >= 0 else f"was killed by signal {-code}"
     said = worker.tail(os.path.join(run.folder, "stderr.txt")) or (run.last_words if by_itself else "")
+    run.end["by_itself"] = by_itself
     run.end["error"] = f"{run.task['backend']} {how}" + (f": {said.splitlines()[-1][:200]}" if said else "")
 
 

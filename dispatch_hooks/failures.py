@@ -18,7 +18,7 @@ def _said(*phrases: str) -> re.Pattern:
 
 
 KINDS = {
-    "missing": _said(r"no such program on PATH", r"command not found"),
+    "missing": _said(r"no such program on PATH"),
     "model": _said(
         r"model_?not_?found", r"(?:unknown|invalid|no such|unsupported) model", r"issue with the selected model",
         r"\bmodel:? .{0,80}?\b(?:not found|not exist|does not exist|not available|not supported|unavailable)",
@@ -35,11 +35,11 @@ KINDS = {
         r"^402\b",
     ),
     "login": _said(
-        r"not logged in", r"/login\b", r"log ?in (?:again|required|first)", r"please (?:log|sign) ?in",
+        r"not logged in", r"(?<!\S)/login\b", r"log ?in (?:again|required|first)", r"please (?:log|sign) ?in",
         r"sign in again", r"authentication[_ ](?:failed|required|error)", r"auth(?:entication)? method",
         r"unauthori[sz]ed", r"unauthenticated", r"(?:invalid|incorrect|missing|no|bad) (?:x-)?api[-_ ]key",
         r"api[-_ ]key .{0,40}(?:missing|required|not (?:found|set|valid|configured)|invalid|expired)",
-        r"(?:token|credentials?|session).{0,20}(?:expired|revoked|invalid|missing|not found)",
+        r"(?:token|credentials?).{0,20}(?:expired|revoked|invalid|missing|not found)",
         r"no (?:auth|credentials|authentication)", r"access token could not be refreshed", r"invalid authentication",
         r"permission_?denied.{0,40}api", rf"{_STATUS}40[13]\b", r"^40[13]\b",
     ),

@@ -106,7 +106,10 @@ class Bench:
         self.count = 0
 
     def script(self, name: str, body: str, **backend) -> None:
-        """Adds a backend whose worker is a shell script; $folder is its task's folder in the project."""
+        """Adds a backend whose worker is a shell script; $folder is its task's folder in the project.
+
+        backend: further keys of it, as TOML.
+        """
         program = self.root / f"{name}.sh"
         program.write_text(f'#!/bin/sh\nfolder=$DISPATCH_HOOKS_FOLDER\nprompt=$(cat)\n{body}\n')
         program.chmod(0o755)
@@ -114,6 +117,7 @@ class Bench:
         config_file.parent.mkdir(parents=True, exist_ok=True)
         with open(config_file, "a", encoding="utf-8") as f:
             f.write(f'[backends.{name}]\ncommand = ["{program}"]\n')
+            f.writelines(f"{key} = {value}\n" for key, value in backend.items())
 
     def dispatch(self, *backends: str, **fields) -> list[str]:
         """Dispatches one task for each backend; the tasks' folders."""
@@ -168,6 +172,9 @@ def alive(folder: str) -> list[int]:
     marks = [worker.mark(folder, run) for run in range(5)]
     return [pid for mark in marks for pid in processes.marked("DISPATCH_HOOKS_RUN", mark)]
 
+
+TELLS = '{ error = "error" }'
+"""The fields of a backend that tells its errors: `echo '{"error": "…"}'`."""
 
 TICK = """sed -i 's/\\[ \\]/[x]/' "$folder/plan.md"; echo "${said:-all of it is done}" > "$folder/output.md" """
 

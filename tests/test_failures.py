@@ -148,6 +148,7 @@ def test_what_a_cli_says_is_recognised(backend, text, kind):
     "text",
     ["", "an error without words", "the tests fail", "ended with exit status 3: AssertionError: 500 != 200",
      "Prompt is too long", "API Error: 400 messages: text content blocks must be non-empty",
+     "src/login is not a module", "sh: eslint: command not found", "Session not found: ses_123",
      "check failed: make test (exit status 2)", "was killed by signal 9", "a fault of its supervisor: KeyError: 'x'"],
 )  # fmt: skip
 def test_nothing_is_concluded_from_other_words(text):

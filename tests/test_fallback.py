@@ -8,7 +8,7 @@ import pytest
 
 from dispatch_hooks import config, dispatch, fallback, paths, recover, steer, tasks
 from tests.harness.waiting import wait_until
-from tests.product import TICK, alive
+from tests.product import TELLS, TICK, alive
 
 ONE = """sed -i '0,/\\[ \\]/s//[x]/' "$folder/plan.md" """
 
@@ -21,8 +21,12 @@ def configure(text: str) -> None:
 
 
 def fails(lab, name: str, words: str, first: str = "true") -> None:
-    """A backend that does something, then ends with these words."""
-    lab.script(name, f"echo run >> {lab.root}/{name}.runs; {first}\necho '{words}' >&2; exit 1")
+    """A backend that does something, then says that it cannot work."""
+    lab.script(name, f"echo run >> {lab.root}/{name}.runs; {first}\n{says(words)}; exit 1", fields=TELLS)
+
+
+def says(error: str) -> str:
+    return f"""echo '{{"error": "{error}"}}'"""
 
 
 def runs(lab, name: str) -> int:
@@ -57,6 +61,22 @@ def test_what_is_recognised_falls_back_and_what_is_not_fails(lab, words):
     (folder,) = lab.dispatch("first")
     recognised = words != "resets 3 times"
     assert lab.wait(folder, "finished", "failed")["state"] == ("finished" if recognised else "failed")
+
+
+def test_the_last_words_of_a_command_are_its_works_and_no_reason_for_another(lab):
+    work = {
+        "one": "echo '1 failed: tests/test_rate_limit.py::test_login'",
+        "two": "echo 'connection refused by localhost:5432' >&2",
+        "three": "echo 'sh: eslint: command not found' >&2",
+    }
+    configure('fallback = "second"\n')
+    lab.script("second", TICK)
+    for name, body in work.items():
+        lab.script(name, f"{body}; exit 1")
+    for name, folder in zip(work, lab.dispatch(*work), strict=True):
+        status = lab.wait(folder, "failed", "finished")
+        assert status["why"] == f"{name} ended with exit status 1: {work[name].split(chr(39))[1]}"
+        assert not status.get("failure")
 
 
 def test_a_fallback_is_used_once(lab):
@@ -108,8 +128,8 @@ def test_bypass_is_not_handed_on(lab):
 def limited(lab, seconds: float = 3600) -> str:
     """A task that has come upon a limit and waits for its end; the next run finishes."""
     until = int(time.time() + seconds)
-    end = f'{{ {ONE}; echo "usage limit reached|{until}" >&2; exit 1; }}'
-    lab.script("a", f"echo run >> {lab.root}/a.runs; [ -e {lab.root}/free ] || {end}; {TICK}")
+    end = f"{{ {ONE}; {says(f'usage limit reached|{until}')}; exit 1; }}"
+    lab.script("a", f"echo run >> {lab.root}/a.runs; [ -e {lab.root}/free ] || {end}; {TICK}", fields=TELLS)
     (folder,) = lab.dispatch("a", plan=["one", "two"])
     lab.wait(folder, "waiting")
     return folder

@@ -26,7 +26,7 @@ from tests.harness.repositories import (
     settings,
 )
 from tests.harness.waiting import wait_until
-from tests.product import TICK
+from tests.product import TELLS, TICK
 
 ROOT = Path(__file__).parent.parent
 
@@ -401,7 +401,8 @@ def test_a_fault_of_ours_at_the_end_of_a_run_throws_nothing_away(repo):
 def test_a_fallback_finds_what_the_one_before_it_had_not_committed(repo):
     settings('fallback = "second"\n')
     repo.script("second", f"cat half > $folder/found; {TICK}")
-    folder = dispatched(repo, "first", "echo half done > half; echo 'usage limit reached' >&2; exit 1")
+    repo.script("first", """echo half done > half; echo '{"error": "usage limit reached"}'""", fields=TELLS)
+    (folder,) = repo.dispatch("first", worktree=True)
     repo.wait(folder, "finished")
     assert (repo.project / ".dispatch/tasks/first-1-1/found").read_text() == "half done\n"
 
