@@ -11,13 +11,13 @@ import os
 from dispatch_hooks import backends, config
 
 FAMILIES = {
-    "claude": ("opus", "sonnet", "haiku", "fable", "claude-", "best"),
+    "claude": ("opus", "opusplan", "sonnet", "haiku", "fable", "claude", "best"),
     "codex": ("gpt", "codex", "o1", "o3", "o4"),
     "gemini": ("gemini",),
     "qwen": ("qwen",),
     "cursor": ("composer",),
 }
-"""How the names of a CLI's models begin."""
+"""How the names of a CLI's models begin; no letter follows."""
 
 OPEN = ("gpt-oss",)
 """Begin like a family's and are run by whoever has them."""
@@ -105,7 +105,12 @@ def family(name: str) -> str | None:
     low = name.lower()
     if low.startswith(OPEN):
         return None
-    return next((backend for backend, starts in FAMILIES.items() if low.startswith(starts)), None)
+    return next((backend for backend, starts in FAMILIES.items() if any(_begins(low, start) for start in starts)), None)
+
+
+def _begins(name: str, start: str) -> bool:
+    """gpt-5, gpt5 and sonnet[1m] are of their families; sonnett is somebody's typing."""
+    return name.startswith(start) and not name[len(start) : len(start) + 1].isalpha()
 
 
 def program(backend: str, settings: dict, path: str) -> tuple[str, str | None]:

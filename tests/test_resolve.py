@@ -85,7 +85,8 @@ def test_a_model_comes_before_an_alias_and_an_alias_before_a_backend(world):
     ("name", "backend", "model"),
     [
         ("opus", "claude", "opus"), ("opus-4.6", "claude", "opus-4.6"), ("claude-x", "claude", "claude-x"),
-        ("haiku", "claude", "haiku"), ("fable", "claude", "fable"), ("gpt-5.3-codex", "codex", "gpt-5.3-codex"),
+        ("haiku", "claude", "haiku"), ("sonnet[1m]", "claude", "sonnet[1m]"), ("opusplan", "claude", "opusplan"),
+        ("gpt5", "codex", "gpt5"), ("fable", "claude", "fable"), ("gpt-5.3-codex", "codex", "gpt-5.3-codex"),
         ("gpt", "codex", ""), ("codex", "codex", ""), ("o3", "codex", "o3"), ("o4-mini", "codex", "o4-mini"),
         ("GPT-9", "codex", "GPT-9"), ("gemini", "gemini", ""), ("gemini-3-pro", "gemini", "gemini-3-pro"),
         ("qwen3-coder", "qwen", "qwen3-coder"), ("composer-1.5", "cursor", "composer-1.5"), ("claude", "claude", ""),
@@ -138,6 +139,7 @@ def test_the_nearest_fallback_counts(world):
 @pytest.mark.parametrize(
     ("name", "words"),
     [("gtp-6", "do you mean gpt-6"), ("kimi-k3", "do you mean kimi-k2"), ("sonet", "do you mean sonnet"),
+     ("sonnett", "do you mean sonnet?"), ("opuss-4.6", "do you mean opus"),
      ("xyzzy", "there are opencode, codex, opus, sonnet, haiku")],
 )  # fmt: skip
 def test_a_name_that_nobody_has_is_told_with_the_nearest(world, name, words):
