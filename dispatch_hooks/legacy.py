@@ -16,16 +16,23 @@ import re
 import shlex
 from typing import Any
 
-from dispatch_hooks import config, faults
+from dispatch_hooks import config, faults, resolve
 from dispatch_hooks.errors import FatalError
 
 PROGRAMS = {**{program: backend for backend, program in config.CLI.items()}, "cursor-agent": "cursor"}
 
-FREE = {"claude": ("--dangerously-skip-permissions",), "cursor": ("--force", "-f", "--yolo"), "codex": ("--full-auto",
-        "--dangerously-bypass-approvals-and-sandbox", "--yolo")}  # fmt: skip
+FREE = {
+    "claude": ("--dangerously-skip-permissions",), "cursor": ("--force", "-f", "--yolo"),
+    "codex": ("--full-auto", "--dangerously-bypass-approvals-and-sandbox", "--yolo"),
+    "gemini": ("-y", "--yolo", "--approval-mode=yolo"), "qwen": ("-y", "--yolo", "--approval-mode=yolo"),
+    "opencode": ("--auto",), "copilot": ("--allow-all-tools", "--allow-all", "--yolo"),
+}  # fmt: skip
 """Flags that ask for no permission: never taken silently."""
 
-USUAL = {"-p", "--print", "exec", "agent", "--trust", "--workspace", "-C", "--cd", "$(pwd)", "--skip-git-repo-check"}
+USUAL = {
+    "-p", "--print", "--prompt", "exec", "run", "agent", "--trust", "--workspace", "-C", "--cd", "$(pwd)",
+    "--skip-git-repo-check",
+}  # fmt: skip
 """Words of known commands that say nothing our backends do not do by themselves."""
 
 SHELL = re.compile(r"[|&;<>`$\\*?~]")
@@ -51,21 +58,19 @@ def read(path: str) -> dict:
     return found
 
 
-def translate(said: dict) -> tuple[list[tuple[tuple, Any]], list[str]]:
-    """([(place, value)] for our configuration, what was not taken and why)."""
-    made, left = [], [f"{key}: is no key of that configuration" for key in said if key not in KEYS]
+def translate(said: dict, settings: dict = config.DEFAULTS) -> tuple[list[tuple[tuple, Any]], list[str]]:
+    """([(place, value)] for our configuration, what was not taken and why). settings: what is in force now."""
+    made, left = {}, [f"{key}: is no key of that configuration" for key in said if key not in KEYS]
     backends = {name: _command(name, entry, left) for name, entry in _entries(said, "backends", left)}
-    for name, known in backends.items():
-        made += [(("backends", name, "command"), known["argv"])] if known and not known["backend"] else []
+    agents = {name: _command(name, entry, left) for name, entry in _entries(said, "agents", left)}
+    for name, known in [*backends.items(), *agents.items()]:
+        made |= _called(name, known)
     for name, entry in _entries(said, "models", left):
-        made += _model(name, entry, backends, left)
+        made |= _model(name, entry, backends, left)
     for name, entry in _entries(said, "aliases", left):
-        made += _alias(name, entry, left)
-    for name, entry in _entries(said, "agents", left):
-        made += _agent(name, _command(name, entry, left))
-    if isinstance(said.get("default"), str) and said["default"].strip():
-        made.append((("default",), said["default"].strip()))
-    return made, left
+        made |= _alias(name, entry, made, left)
+    made |= _default(said.get("default"), made, settings, left)
+    return list(made.items()), left
 
 
 KEYS = ("default", "backends", "models", "aliases", "agents")
@@ -81,35 +86,51 @@ def _entries(said: dict, key: str, left: list[str]) -> list[tuple[str, dict]]:
     return list(sound.items())
 
 
-def _model(name: str, entry: dict, backends: dict, left: list[str]) -> list[tuple[tuple, Any]]:
+def _called(name: str, known: dict | None) -> dict[tuple, Any]:
+    """A command of that configuration: a backend of ours by its name, a model of one, an alias of one, or its own."""
+    if known is None or (known["backend"] == name and not known["model"]):
+        return {}
+    if not known["backend"]:
+        return {("backends", name, "command"): known["argv"]}
+    if not known["model"]:
+        return {("aliases", name, "model"): known["backend"]}
+    return {("models", name, "backend"): known["backend"], ("models", name, "name"): known["model"]}
+
+
+def _model(name: str, entry: dict, backends: dict, left: list[str]) -> dict[tuple, Any]:
     backend = str(entry.get("backend") or "")
     known = backends.get(backend) or {"backend": backend if backend in config.CLI else "", "model": ""}
     where = known["backend"] or (backend if known.get("argv") else "")
     left += [f"models.{name}.{key}: is not known" for key in entry if key != "backend"]
     if not where:
         left.append(f"models.{name}: there is no backend {backend or 'for it'}")
-        return []
-    return [(("models", name, "backend"), where)]
+        return {}
+    own = resolve.family(name) == where  # then it is a model, and no other name for its command's
+    called = {("models", name, "name"): known["model"]} if known["model"] and not own else {}
+    return {("models", name, "backend"): where, **called}
 
 
-def _alias(name: str, entry: dict, left: list[str]) -> list[tuple[tuple, Any]]:
+def _alias(name: str, entry: dict, made: dict, left: list[str]) -> dict[tuple, Any]:
     left += [f"aliases.{name}.{key}: is not known" for key in entry if key not in ("model", "prompt")]
     told = {key: str(entry[key]).strip() for key in ("model", "prompt") if entry.get(key)}
     if not told:
         left.append(f"aliases.{name}: says nothing")
-    return [(("aliases", name, key), value) for key, value in told.items()]
+    if "model" in told:  # an alias of an alias means nothing
+        told["model"] = made.get(("aliases", told["model"], "model"), told["model"])
+    return {("aliases", name, key): value for key, value in told.items()}
 
 
-def _agent(name: str, known: dict | None) -> list[tuple[tuple, Any]]:
-    """An agent of the old form: a backend by its name, or a model of one."""
-    if known is None or (known["backend"] == name and not known["model"]):
-        return []
-    if not known["backend"]:
-        return [(("backends", name, "command"), known["argv"])]
-    called = {"backend": known["backend"], "name": known["model"]}
-    if not known["model"]:
-        return [(("aliases", name, "model"), known["backend"])]
-    return [(("models", name, key), value) for key, value in called.items()]
+def _default(said: object, made: dict, settings: dict, left: list[str]) -> dict[tuple, Any]:
+    """Who gets what names nobody, if that means something now."""
+    name = said.strip() if isinstance(said, str) else ""
+    if not name:
+        return {}
+    tables = {table: dict(settings[table]) for table in ("backends", "models", "aliases")}
+    for (table, entry, key), value in made.items():
+        tables[table][entry] = {**tables[table].get(entry, {}), key: value}
+    why = resolve.meaning(name, {**settings, **tables})[1]
+    left += [f"default: {why}"] if why else []
+    return {} if why else {("default",): name}
 
 
 def _command(name: str, entry: dict, left: list[str]) -> dict | None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dispatch_hooks import config, errors, faults, legacy, models, paths
+from dispatch_hooks import config, errors, faults, legacy, models, paths, resolve
 from dispatch_hooks.commands import config as command
 
 NEW = """\
@@ -120,6 +120,49 @@ def test_the_old_form(run):
         "aliases": {"writer": {"model": "claude"}},
         "backends": {"mine": {"command": ["my-agent", "--go", "{prompt}"]}},
     }
+
+
+NAMED = """\
+default: fast
+backends:
+  fast: { command: claude -p --model haiku }
+  work: { command: "claude -p --dangerously-skip-permissions" }
+  oc: { command: "opencode run --auto -m anthropic/claude-sonnet-4" }
+  claude: { command: claude -p --model sonnet }
+  gemini: { command: gemini -y -p }
+models:
+  h: { backend: fast }
+  s: { backend: oc }
+  opus: { backend: claude }
+  fast: { backend: fast }
+aliases:
+  careful: { model: work, prompt: Think. }
+"""
+
+
+def test_a_known_command_under_another_name_or_with_a_model_keeps_both(run):
+    skill(run, NAMED)
+    _, out, _ = run()
+    sonnet = {"backend": "opencode", "name": "anthropic/claude-sonnet-4"}
+    assert ours() == {
+        "default": "fast",
+        "models": {
+            "fast": {"backend": "claude", "name": "haiku"}, "h": {"backend": "claude", "name": "haiku"},
+            "oc": sonnet, "s": sonnet,
+            "claude": {"backend": "claude", "name": "sonnet"}, "opus": {"backend": "claude"},
+        },
+        "aliases": {"work": {"model": "claude"}, "careful": {"model": "claude", "prompt": "Think."}},
+    }  # fmt: skip
+    for backend in ("claude", "opencode", "gemini"):
+        assert f"config set backends.{backend}.permissions bypass" in out
+    for name in ("fast", "h", "s", "work", "careful", "opus"):
+        assert not resolve.meaning(name, config.load())[1], name
+
+
+def test_a_default_that_would_mean_nothing_is_not_taken(run):
+    skill(run, "default: sonett\naliases: {a: {model: opus}}\n")
+    assert 'not taken:\n  default: "sonett" is not available here; do you mean sonnet' in run()[1]
+    assert ours() == {"aliases": {"a": {"model": "opus"}}}
 
 
 def test_what_the_person_has_already_stays_unless_forced(run):

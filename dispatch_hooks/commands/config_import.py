@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from dispatch_hooks import configfile, faults, legacy
+from dispatch_hooks import config, configfile, faults, legacy
 
 
 def import_(
@@ -20,7 +20,7 @@ def import_(
     Example: dispatch-hooks config import --dry-run
     """
     path = os.path.expanduser(file or "~/.dispatch/config.yaml")
-    wanted, left = legacy.translate(legacy.read(path))
+    wanted, left = legacy.translate(legacy.read(path), config.load())
     said = configfile.said()
     other = [] if force else [place for place, value in wanted if configfile.at(said, place) not in (None, value)]
     fresh = [(place, value) for place, value in wanted if place not in other and configfile.at(said, place) != value]
