@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from functools import partial
 
 import typer
 
@@ -29,10 +31,18 @@ def add_model(
         entry["name"] = found["model"]
     if fallback:
         entry["fallback"] = fallback
-    was = "models" in configfile.said() and name in configfile.said()["models"]
-    configfile.change([lambda tables: [configfile.put(tables, ("models", name, key), entry[key]) for key in entry]])
+    was = configfile.at(configfile.said(), ("models", name)) or {}
+    gone = ["name"] if "name" in was and "name" not in entry else []  # it was another CLI's word
+    configfile.change([partial(_write, place=("models", name), entry=entry, gone=gone)])
     more = f" as {entry['name']}" if "name" in entry else ""
     typer.echo(f"{'changed' if was else 'added'} model {name}: {found['backend']} runs it{more}")
+
+
+def _write(tables, place: tuple, entry: dict, gone: Sequence[str] = ()) -> None:
+    for key, value in entry.items():
+        configfile.put(tables, (*place, key), value)
+    for key in gone:
+        configfile.take(tables, (*place, key))
 
 
 def _given(backend: str, model: str, settings: dict) -> dict:
@@ -73,16 +83,18 @@ def add_alias(
     model = model or settings["default"]
     found = _alias_of(model, settings)
     entry = {key: value for key, value in {"model": found, "prompt": prompt, "fallback": fallback}.items() if value}
-    configfile.change([lambda tables: [configfile.put(tables, ("aliases", name, key), entry[key]) for key in entry]])
-    typer.echo(f"{'changed' if name in settings['aliases'] else 'added'} alias {name}: {found}")
+    configfile.change([partial(_write, place=("aliases", name), entry=entry)])
+    was = settings["aliases"].get(name)
+    stays = "; its prompt stays" if was and was.get("prompt") and not prompt else ""
+    typer.echo(f"{'added' if was is None else 'changed'} alias {name}: {found}{stays}")
 
 
 def _alias_of(model: str, settings: dict) -> str:
     """The model that an alias is to stand for; another alias's model, since aliases do not nest."""
-    inner = settings["aliases"].get(model, {}).get("model")
-    if inner:
-        return inner
-    _known(model, settings)
+    bare = {**settings, "aliases": {}}
+    if model in settings["aliases"] and model not in settings["models"]:
+        model = settings["aliases"][model].get("model") or "claude"
+    _known(model, bare)
     return model
 
 
