@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import queue
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -46,11 +47,22 @@ def _session(answer: dict) -> tuple[list[str], str]:
     """The result of ACP's session/new: `models`, or the options of the configuration's `model`."""
     models = answer.get("models") or {}
     if models.get("availableModels"):
-        return [one["modelId"] for one in models["availableModels"]], models.get("currentModelId") or ""
+        return _plain([one["modelId"] for one in models["availableModels"]], models.get("currentModelId") or "")
     for option in answer.get("configOptions") or []:
         if option.get("id") == "model":
-            return list(_values(option.get("options") or [])), option.get("currentValue") or ""
+            return _plain(list(_values(option.get("options") or [])), option.get("currentValue") or "")
     return [], ""
+
+
+_LOGIN = re.compile(r"(?:\$runtime\|[^|]*\|)?(?P<name>.*?)(?P<login>\([\w-]+\))?")
+"""How qwen writes a model, "$runtime|openai|qwen-max(openai)", of which its -m takes the name in the middle."""
+
+
+def _plain(models: list[str], usual: str) -> tuple[list[str], str]:
+    """The names that a CLI takes; of other logins than the one in use it takes none."""
+    now = _LOGIN.fullmatch(usual)
+    read = [_LOGIN.fullmatch(model) for model in models]
+    return [one["name"] for one in read if not usual or one["login"] == now["login"]], now["name"]
 
 
 def _values(options: list[dict]) -> Iterator[str]:

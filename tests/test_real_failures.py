@@ -77,4 +77,12 @@ def test_the_real_clis_tell_their_models_and_a_listed_one_is_found_added_and_use
     assert product.wait("mow", "finished", "failed", timeout=PATIENCE)["backend"] == "opencode"
     refused = product("dispatch", "-m", "scripted/fake-modle", "mow it all")
     assert '"scripted/fake-modle" is not available here; do you mean scripted/fake-model' in refused.stderr
+
+    used = {name: max(model for backend, model in listed if backend == name) for name in ("codex", "gemini", "qwen")}
+    for name, model in used.items():
+        server.rule(f"look at {name}", "looked")
+        assert product("dispatch", "-m", model, "--id", name, f"look at {name}").returncode == 0
+    for name, model in used.items():
+        product.wait(name, "stopped", timeout=PATIENCE)
+        assert server.matching(lambda r, name=name: f"look at {name}" in r.all_text)[-1].model == model
     home.wait_alone()

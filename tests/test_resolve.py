@@ -196,6 +196,9 @@ sleep 1000"""
         ({"result": {"configOptions": [{"id": "mode"}, {"id": "model", "currentValue": "x", "options": [
             {"value": "x"}, {"name": "group", "options": [{"value": "y"}]}]}]}},
          {"models": ["x", "y"], "default": "x", "why": ""}),
+        ({"result": {"models": {"availableModels": [{"modelId": "coder-model(qwen-oauth)"},
+            {"modelId": "$runtime|openai|kimi-k2(openai)"}], "currentModelId": "$runtime|openai|kimi-k2(openai)"}}},
+         {"models": ["kimi-k2"], "default": "kimi-k2", "why": ""}),
         ({"result": {}}, {"models": [], "default": "", "why": "it lists none"}),
         ({"error": {"code": -32000, "message": "Authentication required"}},
          {"models": [], "default": "", "why": "Authentication required"}),
