@@ -289,6 +289,28 @@ def test_activity_follows_what_is_added(shop):
     play(shop, act)
 
 
+@pytest.mark.parametrize("width", [100, 130])
+def test_long_lines_of_a_log_are_folded_to_the_width_that_there_is(shop, width):
+    shop.fill()
+    said = " ".join(f"word-{n:02}" for n in range(20))
+    (shop.project / ".dispatch/tasks/write-api-docs/worker.log").write_text(f"{said}\n")
+
+    async def act(app, pilot):
+        await pilot.press("right")
+        view = app.query_one("#worker-log")
+
+        def folded() -> bool:
+            shown = [line.text.rstrip() for line in view.lines]
+            room = view.scrollable_content_region.width
+            return " ".join(shown) == said and max(map(len, shown)) <= room < 78
+
+        await until(pilot, folded)
+        await pilot.resize_terminal(95, 40)
+        await until(pilot, folded)
+
+    play(shop, act, size=(width, 40))
+
+
 def test_hundreds_of_tasks_stay_quick(shop):
     for n in range(600):
         shop.task(f"task-{n:03}", "finished", ended=shop.now, made=shop.now - n)

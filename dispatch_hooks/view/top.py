@@ -96,7 +96,7 @@ class Top(App):
         self.rows: list[dict] | None = None  # before the first look nobody knows whether there are tasks
         self.listed: list[tuple] = []
         self.selected = ""
-        self.tails: dict[str, detail.Tail] = {}
+        self.tails: dict[str, tuple[tuple[str, int], detail.Tail]] = {}
         self.shown: dict[str, object] = {}
         self.follow, self.diffed = True, ()
         self.asked = self.looking = False
@@ -118,11 +118,11 @@ class Top(App):
                     with TabPane("Plan", id="plan"), VerticalScroll():
                         yield Static(id="checklist", markup=False)
                     with TabPane("Activity", id="activity"):
-                        yield RichLog(id="worker-log", wrap=True, max_lines=5000)
+                        yield RichLog(id="worker-log", wrap=True, min_width=0, max_lines=5000)
                     with TabPane("Diff", id="diff"), VerticalScroll():
                         yield Static(id="changes", markup=False)
                     with TabPane("Log", id="log"):
-                        yield RichLog(id="events", wrap=True, max_lines=2000)
+                        yield RichLog(id="events", wrap=True, min_width=0, max_lines=2000)
         yield Footer()
 
     def on_mount(self) -> None:
@@ -251,10 +251,11 @@ class Top(App):
 
     async def _tail(self, name: str, r: dict, file: str) -> None:
         view = self.query_one(name, RichLog)
-        tail = self.tails.get(name)
-        if tail is None or tail.folder != _folder(r):
-            tail = self.tails[name] = detail.Tail(_folder(r), file)
+        shown = (_folder(r), view.scrollable_content_region.width)  # lines stay as they were folded when they came
+        if self.tails.get(name, ((), None))[0] != shown:
+            self.tails[name] = (shown, detail.Tail(shown[0], file))
             view.clear()
+        _, tail = self.tails[name]
         for line in await asyncio.to_thread(tail.fresh):
             view.write(Text(line), scroll_end=self.follow)
 
