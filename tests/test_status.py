@@ -55,6 +55,15 @@ def test_a_table_of_80_columns_with_what_needs_the_person_first(shop):
     assert "\x1b[33m" in terminal.screen(colours=True) or "\x1b[1m\x1b[33m" in terminal.screen(colours=True)
 
 
+def test_a_wide_terminal_gives_each_task_a_line_and_a_question_lines_of_its_own(shop):
+    shop.fill()
+    shown = shop.terminal("status", width=140, height=40).wait_for("To answer").splitlines()
+    said = "  Which OpenAPI version do the clients understand, 3.0 or 3.1? The generator in tools/ takes both.  1. 3.0  2. 3.1"
+    assert [line.rstrip() for line in shown[2:4]] == [said, "  Read openapi.yaml · asks for 2m"]
+    assert shown[4].startswith("perf-audit") and "1 asks, 1 failed" in shown[11]
+    assert "claude ended with exit status 1: API Error: 529 overloaded · 1m ago" in shown[4]
+
+
 def test_no_color_leaves_the_words(shop):
     shop.fill()
     terminal = shop.terminal("status", height=40, NO_COLOR="1")

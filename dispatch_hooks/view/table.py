@@ -1,4 +1,5 @@
 """The table of `status`: a line of figures a task, and beneath it (beside it, where there is room) what is going on.
+What is asked always stands beneath, where options have room.
 
 It fits the width that it is given, from 30 columns on: the bar goes first, then who, the cost and the time.
 """
@@ -13,7 +14,7 @@ from rich.text import Text
 from dispatch_hooks.view import words
 
 WIDE = 130
-"""Columns from which on the words stand beside the figures."""
+"""Columns from which on what is going on stands beside the figures."""
 
 GAP = "  "
 
@@ -46,7 +47,8 @@ def lines(rows: list[dict], width: int | None, everywhere: bool = False, plain: 
     figures = _fitting(figures, width // 2 if beside else width)
     out = [_line(figures, [Text(column.name, "dim") for column in figures])]
     for n, r in enumerate(rows):
-        out += [_beside(figures, n, r, width)] if beside else [_row(figures, n), *_beneath(r, width)]
+        one_line = beside and not r["questions"]
+        out += [_beside(figures, n, r, width)] if one_line else [_row(figures, n), *_beneath(r, width)]
     return out
 
 
