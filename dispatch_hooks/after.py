@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 
 from dispatch_hooks import files, tasks
+from dispatch_hooks.ways import way
 
 DONE = ("finished", "checked")
 
@@ -96,6 +97,13 @@ def words(folder: str, task: dict) -> str:
         return "held: " + ", ".join(f"{parent} {became(how)}" for parent, how in held)
     names = unmet(folder, task)
     return f"after {', '.join(names)}" if names else ""
+
+
+def ways(folder: str, task: dict, by: str) -> list[str]:
+    """What the person can do about a task that is held, in control words or in commands."""
+    held = holding(folder, task)
+    retries = [way(by, "retry", parent) for parent, how in held if how != "gone"]
+    return [*retries, *(way(by, verb, task["id"]) for verb in ("release", "cancel"))] if held else []
 
 
 def became(how: str) -> str:

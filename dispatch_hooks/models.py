@@ -507,7 +507,9 @@ class Row(Ours):
 
     id: str
     title: str
-    state: Literal[State, "asks"]
+    state: Literal[State, "asks", "held"] = Field(
+        description="asks: a question of it is open; held: it comes after a task that failed, and waits for you."
+    )
     why: str
     who: str = Field(description="Alias, model or backend.")
     backend: str

@@ -19,6 +19,7 @@ from dispatch_hooks import (
     queue,
     remote,
     salvage,
+    steer,
     tasks,
     worktrees,
 )
@@ -27,9 +28,11 @@ from dispatch_hooks.ways import way
 from dispatch_hooks.worktrees import sharing
 
 ORDER = (
-    "asks", "failed", "lost", "stopped", "running", "starting", "waiting", "parked", "finished", "checked", "cancelled",
+    "asks", "held", "failed", "lost", "stopped", "running", "starting", "waiting", "parked", "finished", "checked",
+    "cancelled",
 )  # fmt: skip
 """What needs the person first."""
+
 
 def row(folder: str) -> dict | None:
     """One task in figures, as dispatch_hooks.models.Row describes them; None where there is none."""
@@ -43,8 +46,8 @@ def row(folder: str) -> dict | None:
     return {
         "id": task["id"],
         "title": task["title"],
-        "state": _word(status["state"], open_questions),
-        "why": _why(folder, task, status),
+        "state": _word(folder, status["state"], open_questions),
+        "why": _why(folder, task, status).removeprefix("held: "),
         "who": outcome.who(task, status),
         "backend": status.get("backend") or task["backend"],
         "permissions": task["permissions"],
@@ -68,9 +71,11 @@ def row(folder: str) -> dict | None:
     }
 
 
-def _word(state: str, open_questions: list[dict]) -> str:
+def _word(folder: str, state: str, open_questions: list[dict]) -> str:
     """The word for how a task is, as people read it: see steer.state."""
-    return "asks" if open_questions and state in ("running", "parked") else state
+    if open_questions and state in ("running", "parked"):
+        return "asks"
+    return "held" if steer.held(folder) else state
 
 
 def _steps(task: dict, status: dict) -> tuple[int, int]:
@@ -205,6 +210,8 @@ def task_text(folder: str, by: str = "typed") -> str:
         lines.append(f"  asks: {digest.clean(question['text'], digest.QUESTION)}")
         lines += [f"    {n}. {digest.clean(option, 200)}" for n, option in enumerate(question["options"], 1)]
         lines.append(f"  {way(by, 'answer', r['id'], '…')}")
+    if r["state"] == "held":
+        lines.append(f"  {', or '.join(after.ways(folder, task, by))}")
     lines += _budget(task, tasks.status(folder))
     for flag in flags.every(folder)[-5:]:
         lines.append(f"  flagged: {digest.clean(flag['text'], 200)}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 
-from dispatch_hooks import config, digest, overview, paths, tasks
+from dispatch_hooks import after, config, digest, overview, paths, tasks
 
 OVER = 5
 """Ended tasks that are listed."""
@@ -52,6 +52,10 @@ def _head(found: list[dict]) -> str:
 
 def _lines(r: dict) -> list[str]:
     """A task; what it asks in full, and what to type."""
+    if r["state"] == "held":
+        folder = tasks.folder(r["project"], r["id"])
+        ways = after.ways(folder, tasks.read(folder), "typed")
+        return [overview.line(r), f"  {', or '.join(ways)}"]
     if not r["questions"]:
         return [overview.line(r)]
     asked = r["questions"][0]

@@ -1,7 +1,7 @@
 """The status line: "3 running · 1 asks · $1.20".
 
 Tasks are the project's, as `status` shows them; dollars are what those of this chat have cost so far. Where nothing
-runs, waits or asks there is no line.
+runs, waits, is held or asks there is no line.
 
     <state>/changed               stamped whenever a record changes that the line is made of
     <runtime>/hosts/<pid>/line    the line of a host; newer than `changed` while it is true
@@ -20,7 +20,7 @@ OLDER = 20_000_000
 EVENTS = 2000
 """Delivered events of a chat that are looked through for costs."""
 
-ASKS = "\x1b[1;33m"
+NEEDY = "\x1b[1;33m"
 PLAIN = "\x1b[0m"
 
 
@@ -45,12 +45,12 @@ def line(env: dict) -> str:
 
 
 def counts(project: str) -> dict[str, int]:
-    """How many tasks of the project run, wait and ask."""
+    """How many tasks of the project run, wait, are held and ask."""
     asking = {folder for folder, _ in steer.asking(project)}
     others = [f for f in tasks.active() if _of(f, project) and f not in asking]
     states = [tasks.status(folder)["state"] for folder in others]
-    running = sum(state in tasks.RUNNING for state in states)
-    return {"running": running, "waiting": states.count("waiting"), "asks": len(asking)}
+    running, held = sum(state in tasks.RUNNING for state in states), sum(map(steer.held, others))
+    return {"running": running, "waiting": states.count("waiting") - held, "held": held, "asks": len(asking)}
 
 
 def _of(folder: str, project: str) -> bool:
@@ -71,6 +71,6 @@ def costs(project: str, chats: list[str]) -> float:
 
 def words(count: dict[str, int], spent: float, colour: bool) -> str:
     parts = [f"{count[state]} {state}" for state in ("running", "waiting") if count[state]]
-    asks = f"{count['asks']} asks"
-    parts += [f"{ASKS}{asks}{PLAIN}" if colour else asks] if count["asks"] else []
+    needy = [f"{count[state]} {state}" for state in ("held", "asks") if count[state]]
+    parts += [f"{NEEDY}{part}{PLAIN}" if colour else part for part in needy]
     return " · ".join([*parts, *([f"${spent:.2f}"] if spent >= 0.005 else [])]) if parts else ""

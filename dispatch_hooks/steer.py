@@ -195,6 +195,12 @@ def _open(folder: str) -> list[dict]:
     return found
 
 
+def held(folder: str) -> bool:
+    """Whether a task waits for the person: one that it comes after has ended, and not well."""
+    waits = tasks.status(folder)["state"] == "waiting" and not inputs.paused(folder)
+    return waits and bool(after.holding(folder, tasks.read(folder) or {}))
+
+
 def state(folder: str) -> str:
     """The word for how a task is, as people read it: "asks" covers running and parked with a question open."""
     found = tasks.status(folder)["state"]

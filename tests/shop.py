@@ -28,7 +28,8 @@ class Shop:
     def task(self, name: str, state: str, plan=("one", "two"), ticked=0, asks=(), project=None, **more) -> str:
         """Records of a task as its dispatch, its worker and its supervisor would leave them; its folder."""
         where = str(project or self.project)
-        fields = {key: more.pop(key) for key in ("model", "permissions", "made", "title", "chat") if key in more}
+        recorded = ("model", "permissions", "made", "title", "chat", "after")
+        fields = {key: more.pop(key) for key in recorded if key in more}
         task = {
             "id": name, "title": name.replace("-", " "), "text": name, "plan": list(plan), "context": "",
             "directory": None, "read_only": False, "project": where, "chat": "c1", "prompt": "p", "check": "",

@@ -96,7 +96,8 @@ def test_a_failed_one_holds_it_says_so_once_and_a_retry_lets_it_go(lab):
     wait_until(lambda: held(lab))
     event = held(lab)[0]
     assert (event["task"], event["text"]) == ("next-2-1", "first-1-1 failed")
-    assert overview.row(child)["why"] == "held: first-1-1 failed"
+    row = overview.row(child)
+    assert (row["state"], row["why"]) == ("held", "first-1-1 failed")
     assert "retry first-1-1, or release next-2-1, or cancel next-2-1" in digest.for_person([event])
     recover.recover(env())
     assert len(held(lab)) == 1
@@ -130,7 +131,7 @@ def test_a_killed_one_is_found_lost_by_the_task_that_waits_for_it_with_nobody_el
     os.kill(pid(parent), signal.SIGKILL)
     wait_until(lambda: [event["kind"] for event in lab.pending()] == ["lost", "held"], why=lambda: str(lab.pending()))
     assert state(parent) == "lost"
-    assert overview.row(child)["why"] == "held: first-1-1 was lost"
+    assert overview.row(child)["why"] == "first-1-1 was lost"
 
 
 def test_a_killed_waiting_child_is_started_again_and_waits_on(lab):
@@ -171,7 +172,7 @@ def test_a_parent_whose_record_is_gone_holds_it(lab):
     lab.wait(parent, "failed")
     shutil.rmtree(parent)
     files.ring(tasks.bell_file(child))
-    wait_until(lambda: overview.row(child)["why"] == "held: first-1-1 is gone")
+    wait_until(lambda: overview.row(child)["why"] == "first-1-1 is gone")
 
 
 # refused

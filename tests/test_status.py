@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from dispatch_hooks import overview, questions, schemas, tasks
+from dispatch_hooks import inputs, overview, pane, questions, schemas, tasks
 from dispatch_hooks.view import table, words
 from tests.harness.waiting import wait_until
 
@@ -58,10 +58,26 @@ def test_a_table_of_80_columns_with_what_needs_the_person_first(shop):
 def test_a_wide_terminal_gives_each_task_a_line_and_a_question_lines_of_its_own(shop):
     shop.fill()
     shown = shop.terminal("status", width=140, height=40).wait_for("To answer").splitlines()
-    said = "  Which OpenAPI version do the clients understand, 3.0 or 3.1? The generator in tools/ takes both.  1. 3.0  2. 3.1"
-    assert [line.rstrip() for line in shown[2:4]] == [said, "  Read openapi.yaml · asks for 2m"]
+    asked = "  Which OpenAPI version do the clients understand, 3.0 or 3.1? The generator in tools/ takes both."
+    assert [line.rstrip() for line in shown[2:4]] == [f"{asked}  1. 3.0  2. 3.1", "  Read openapi.yaml · asks for 2m"]
     assert shown[4].startswith("perf-audit") and "1 asks, 1 failed" in shown[11]
     assert "claude ended with exit status 1: API Error: 529 overloaded · 1m ago" in shown[4]
+
+
+def test_a_held_task_stands_among_what_needs_the_person_with_what_to_type(shop):
+    shop.fill()
+    folder = shop.task("tune-it", "waiting", "a", run=0, started=None, after=["perf-audit"])
+    ways = "retry perf-audit, or release tune-it, or cancel tune-it"
+    commands = ", or ".join(f"dispatch-hooks {way}" for way in ways.split(", or "))
+    screen = shop.terminal("status", width=120, height=40).wait_for("To answer")
+    assert [r["id"] for r in overview.rows(str(shop.project))][:3] == ["write-api-docs", "tune-it", "perf-audit"]
+    assert re.search(r"^tune-it +held .*\n  perf-audit failed$", screen, re.M) and "1 asks, 1 held, 1 failed" in screen
+    assert f"For tune-it, type: {commands}\n" in screen
+    assert f"\n  {commands}\n" in overview.task_text(folder, "terminal")
+    for said in (overview.task_text(folder), pane.project_text(str(shop.project))):
+        assert "tune-it: held (0/1, opus) perf-audit failed\n" in said and f"\n  {ways}\n" in said.replace("    ", "  ")
+    inputs.pause(folder)
+    assert (overview.row(folder)["state"], overview.row(folder)["why"]) == ("waiting", "paused")
 
 
 def test_no_color_leaves_the_words(shop):

@@ -223,20 +223,22 @@ def test_tasks_of_other_projects_are_not_counted(shop):
     mill.mkdir()
     tasks.activate(shop.task("grind", "running", project=mill))
     tasks.activate(shop.task("deploy", "waiting"))
-    assert statusline.counts(str(shop.project)) == {"running": 0, "waiting": 1, "asks": 0}
+    tasks.activate(shop.task("tune", "waiting", after=["gone"], started=None, run=0))
+    assert statusline.counts(str(shop.project)) == {"running": 0, "waiting": 1, "held": 1, "asks": 0}
 
 
 @pytest.mark.parametrize(
     ("count", "spent", "said"),
     [
-        ((0, 0, 0), 5.0, ""),
-        ((3, 0, 1), 1.2, "3 running · 1 asks · $1.20"),
-        ((0, 2, 0), 0.0, "2 waiting"),
-        ((1, 1, 2), 0.001, "1 running · 1 waiting · 2 asks"),
+        ((0, 0, 0, 0), 5.0, ""),
+        ((3, 0, 0, 1), 1.2, "3 running · 1 asks · $1.20"),
+        ((0, 2, 0, 0), 0.0, "2 waiting"),
+        ((1, 1, 1, 2), 0.001, "1 running · 1 waiting · 1 held · 2 asks"),
     ],
 )
 def test_the_words(count, spent, said):
-    assert statusline.words(dict(zip(("running", "waiting", "asks"), count, strict=True)), spent, False) == said
+    kinds = ("running", "waiting", "held", "asks")
+    assert statusline.words(dict(zip(kinds, count, strict=True)), spent, False) == said
 
 
 def test_the_command_prints_it_in_a_terminal(shop):

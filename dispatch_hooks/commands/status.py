@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from dispatch_hooks import authority, overview, paths, recover
+from dispatch_hooks import after, authority, overview, paths, recover, tasks
 from dispatch_hooks.commands import here
 
 NONE = "no tasks in this project yet; in Claude Code, type for example: dispatch opus to review …"
@@ -87,6 +87,11 @@ def _hint(rows: list[dict], console) -> None:
     asks = next((r for r in rows if r["questions"]), None)
     if asks:
         console.print(f'To answer, type: dispatch-hooks answer {asks["id"]} "…"', style="dim")
+    held = next((r for r in rows if r["state"] == "held"), None)
+    if held:
+        folder = tasks.folder(held["project"], held["id"])
+        ways = ", or ".join(after.ways(folder, tasks.read(folder), "terminal"))
+        console.print(f"For {held['id']}, type: {ways}", style="dim")
 
 
 # staying

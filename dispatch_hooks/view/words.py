@@ -8,9 +8,9 @@ import time
 from dispatch_hooks import digest
 
 COLOURS = {
-    "asks": "bold yellow", "failed": "bold red", "lost": "bold red", "stopped": "yellow", "running": "cyan",
-    "starting": "cyan", "waiting": "blue", "parked": "yellow", "finished": "green", "checked": "bold green",
-    "cancelled": "dim",
+    "asks": "bold yellow", "held": "bold yellow", "failed": "bold red", "lost": "bold red", "stopped": "yellow",
+    "running": "cyan", "starting": "cyan", "waiting": "blue", "parked": "yellow", "finished": "green",
+    "checked": "bold green", "cancelled": "dim",
 }  # fmt: skip
 """They only repeat what the words say."""
 
