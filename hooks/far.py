@@ -1,7 +1,7 @@
-"""The far side of an ssh launcher: far.py start LOG WORD… | look JOB… | find NAME | end JOB.
+"""The far side of an ssh launcher: far.py start LOG WORD… | look | find NAME | end JOB.
 
 start reads the environment from standard input (NAME=value, each ended by a NUL), so that no value stands in an
-argument list, starts WORD… in a session of its own, and prints its job: "<boot>.<pid>.<when it began>".
+argument list, starts WORD… in a session of its own, and prints its job. look reads jobs from there, one a line.
 """
 
 import os

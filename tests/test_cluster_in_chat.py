@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from dispatch_hooks import processes, remote
+from dispatch_hooks import launchers, processes
 from tests.harness.modelserver import hold, host, worker
 from tests.harness.waiting import wait_until
 from tests.test_loop import ask, ticks
@@ -75,5 +75,5 @@ def start_now(slurm, product, task: str) -> None:
     """As soon as the first start is over; Slurm by itself would wait two minutes."""
     known = job(product, task)
     wait_until(lambda: slurm.jobs().get(known["id"]) == "PENDING", 60)
-    wait_until(lambda: not processes.marked(remote.JOB, known["name"]) and slurm.nodes_are() == ["idle"], 60)
+    wait_until(lambda: not processes.marked(launchers.JOB, known["name"]) and slurm.nodes_are() == ["idle"], 60)
     slurm("scontrol", "update", f"JobId={known['id']}", "StartTime=now")

@@ -2,13 +2,14 @@
 
 import os
 import re
+import signal
 import sys
 import uuid
 from pathlib import Path
 
 import pytest
 
-from dispatch_hooks import launchers
+from dispatch_hooks import launchers, processes
 from dispatch_hooks.launchers import command, slurm
 from tests.harness.waiting import wait_until
 
@@ -16,7 +17,7 @@ SECRET = "sk-not-a-real-secret"
 
 
 @pytest.fixture(params=launchers.KINDS)
-def table(request, monkeypatch) -> dict:
+def table(request, monkeypatch, tmp_path) -> dict:
     """A launcher's settings, its engine running."""
     monkeypatch.setenv("A_SECRET", SECRET)
     if request.param == "slurm":
@@ -25,7 +26,10 @@ def table(request, monkeypatch) -> dict:
         return {"launcher": "cluster", "kind": "slurm", "memory": "50M"}
     if request.param == "ssh":
         server = request.getfixturevalue("sshd")
-        way = {"host": "127.0.0.1", "options": server.options, "export": ["A_SECRET"]}
+        greets = tmp_path / "python"
+        greets.write_text(f'#!/bin/sh\necho "Welcome to box|1"\nexec {sys.executable} "$@"\n')
+        greets.chmod(0o755)
+        way = {"host": "127.0.0.1", "options": server.options, "export": ["A_SECRET"], "python": str(greets)}
         return {"launcher": "box", "kind": "ssh", **way}
     return {"launcher": "own", **request.getfixturevalue("engine")}
 
@@ -108,6 +112,10 @@ class TestContract:
         assert wait_until(lambda: module.find(table, name), 60) == one
         assert module.find(table, "dispatch-nobody-has-this") == ""
 
+    def test_thousands_are_looked_at_in_one_question(self, table, module):
+        jobs = [f"{'0' * 36}.{n}.1" for n in range(4000)]
+        assert {one["state"] for one in module.look(table, jobs).values()} <= {"ended"}
+
     def test_many_are_looked_at_at_once_and_the_unknown_is_left_out(self, table, module, job, tmp_path):
         some = [job(waits(tmp_path / "never")) for _ in range(3)]
         found = module.look(table, [*some, "987654321"])
@@ -143,6 +151,22 @@ def _command_lines() -> list[str]:
         except OSError:
             continue
     return found
+
+
+@pytest.mark.parametrize("table", ["ssh"], indirect=True)
+@pytest.mark.parametrize("how", ["end", "look"])
+def test_nothing_of_a_job_outlives_it_on_a_machine_behind_ssh(table, module, job, tmp_path, how):
+    pids = tmp_path / "pids"
+    child = f"subprocess.Popen(['sleep', '600'], start_new_session=True).pid, file=open({str(pids)!r}, 'w'), flush=True"
+    one = job(f"import os, subprocess\nprint(os.getpid(), {child})\n{waits(tmp_path / 'never')}")
+    wait_until((tmp_path / "never.begun").exists, 60)
+    supervisor, other = map(int, pids.read_text().split())
+    if how == "end":
+        module.end(table, one)
+    else:
+        os.kill(supervisor, signal.SIGKILL)
+        wait_until(lambda: state(module, table, one) == "ended", 60)
+    assert not processes.started(supervisor) and not processes.started(other)
 
 
 class TestWordsOfSlurm:

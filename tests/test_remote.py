@@ -157,7 +157,7 @@ def _log(folder: str) -> str:
 
 def supervisors(folder: str) -> list[int]:
     """The processes of a task's job that run our supervisor: pids of this machine, whatever they are called inside."""
-    pids = processes.marked(remote.JOB, remote.job(folder)["name"])
+    pids = processes.marked(launchers.JOB, remote.job(folder)["name"])
     return [pid for pid in pids if any(word.endswith("supervise.py") for word in processes.arguments(pid))]
 
 

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from dispatch_hooks import paths
 
+JOB = "DISPATCH_HOOKS_JOB"
+"""The variable that every process of a job bears: the job's name."""
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol

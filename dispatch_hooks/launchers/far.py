@@ -1,4 +1,7 @@
-"""What an ssh launcher has done on the other machine: processes started, looked at and ended, by name and pid."""
+"""What an ssh launcher has done on the other machine: processes started, looked at and ended, by name and pid.
+
+A job is "<boot>.<pid>.<when it began>.<name>": all its processes bear the name, those that left their parents, too.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,12 @@ import subprocess
 import sys
 import time
 
-from dispatch_hooks import processes
+from dispatch_hooks import launchers, processes
 
-NAME = "DISPATCH_HOOKS_JOB"
-"""The variable that every process of a job bears: its name."""
+SAYS = "dispatch-hooks: "
+"""Begins each line of an answer."""
 
-GRACE = 10.0
+GRACE = 5.0
 """Seconds between asking a supervisor to end and making it."""
 
 
@@ -30,8 +33,12 @@ def _start(words: list[str]) -> int:
         pid = subprocess.Popen(
             argv, env=env, cwd="/", stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
         ).pid
-    print(_job(pid))
+    _say(_job(pid, env.get(launchers.JOB, "")))
     return 0
+
+
+def _say(words: str) -> None:
+    print(f"{SAYS}{words}")
 
 
 def _given(data: bytes) -> dict[str, str]:
@@ -39,28 +46,49 @@ def _given(data: bytes) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-def _job(pid: int) -> str:
-    return f"{processes.boot()}.{pid}.{processes.started(pid)}"
+def _job(pid: int, name: str) -> str:
+    return f"{processes.boot()}.{pid}.{processes.started(pid)}.{name}"
+
+
+def _parts(job: str) -> tuple[str, str, str]:
+    """(boot, pid, name) of a job; "" for what it does not say."""
+    boot, pid, _, name = [*job.split(".", 3), "", "", ""][:4]
+    return boot, pid, name
 
 
 def _pid(job: str) -> int:
     """The pid of a job that runs; 0 when it has ended."""
-    pid = job.split(".")[1] if job.count(".") == 2 else ""
-    return int(pid) if pid.isdigit() and _job(int(pid)) == job and processes.started(int(pid)) else 0
+    _, pid, name = _parts(job)
+    return int(pid) if pid.isdigit() and processes.started(int(pid)) and _job(int(pid), name) == job else 0
 
 
-def _look(jobs: list[str]) -> int:
-    for job in jobs:
-        boot = job.split(".")[0]
-        ended = "ended|its machine was restarted" if boot != processes.boot() else "ended|its process is gone"
-        print(f"{job}|{'running|' if _pid(job) else ended}")
+def _look(_: list[str]) -> int:
+    """Of the jobs on standard input: an argument list has no room for thousands."""
+    here = processes.boot()
+    for job in sys.stdin.read().splitlines():
+        boot, _, name = _parts(job)
+        if _pid(job):
+            _say(f"{job}|running|")
+        elif boot != here:
+            _say(f"{job}|ended|its machine was restarted")
+        else:
+            _leave_none(name)
+            _say(f"{job}|ended|its process is gone")
     return 0
 
 
+def _leave_none(name: str) -> None:
+    """Ends what is left of a job whose supervisor is gone."""
+    deadline = time.monotonic() + GRACE
+    while name and (left := processes.marked(launchers.JOB, name)) and time.monotonic() < deadline:
+        processes.signal_all(left, signal.SIGKILL)
+        time.sleep(0.01)
+
+
 def _find(words: list[str]) -> int:
-    pids = processes.marked(NAME, words[0])
+    pids = processes.marked(launchers.JOB, words[0])
     heads = [pid for pid in pids if processes.parent(pid) not in pids]
-    print(_job(heads[0]) if heads else "")
+    _say(_job(heads[0], words[0]) if heads else "")
     return 0
 
 
@@ -70,4 +98,6 @@ def _end(words: list[str]) -> int:
         processes.signal_all([pid for job in words if (pid := _pid(job))], number)
         while any(_pid(job) for job in words) and time.monotonic() < deadline:
             time.sleep(0.05)
+    for job in words:
+        _leave_none(_parts(job)[2])
     return 0

@@ -19,28 +19,36 @@ from dispatch_hooks.launchers import far
 
 
 def start(settings: dict, job: dict) -> str:
-    own = {**job["environment"], far.NAME: job["name"]}
+    own = {**job["environment"], launchers.JOB: job["name"]}
     given = {**{name: os.environ[name] for name in settings.get("export", []) if name in os.environ}, **own}
     feed = "".join(f"{name}={value}\0" for name, value in given.items())
-    return _far(settings, ["start", job["log"], *job["argv"]], feed).strip()
+    return _one(_far(settings, ["start", job["log"], *job["argv"]], feed))
 
 
 def look(settings: dict, jobs: list[str]) -> dict[str, dict]:
-    rows = (line.split("|", 2) for line in _far(settings, ["look", *jobs]).splitlines())
+    rows = (line.split("|", 2) for line in _far(settings, ["look"], "\n".join(jobs)))
     where = settings["host"]
     return {job: {"state": state, "why": why, "where": where} for job, state, why in rows}
 
 
 def find(settings: dict, name: str) -> str:
-    return _far(settings, ["find", name]).strip()
+    return _one(_far(settings, ["find", name]))
 
 
 def end(settings: dict, job: str) -> None:
     _far(settings, ["end", job])
 
 
-def _far(settings: dict, words: list[str], feed: str = "") -> str:
+def _one(said: list[str]) -> str:
+    if not said:
+        raise OSError(5, "its answer is not in what the far side said")
+    return said[0]
+
+
+def _far(settings: dict, words: list[str], feed: str = "") -> list[str]:
+    """What the far side answers, without what its login files say."""
     script = os.path.join(launchers.there(settings, resources.shared("hooks")), "far.py")
     command = [launchers.python(settings), "-I", "-S", script, *words]
     argv = ["ssh", "-T", "-o", "BatchMode=yes", *settings.get("options", []), "--", settings["host"]]
-    return launchers.ask([*argv, shlex.join(command)], feed)
+    said = launchers.ask([*argv, shlex.join(command)], feed).splitlines()
+    return [line.removeprefix(far.SAYS) for line in said if line.startswith(far.SAYS)]

@@ -18,9 +18,6 @@ import os
 
 from dispatch_hooks import files, paths, tasks
 
-JOB = "DISPATCH_HOOKS_JOB"
-"""On the far side: the name of the job."""
-
 
 def elsewhere(task: dict) -> bool:
     """Whether the task is one for an engine."""

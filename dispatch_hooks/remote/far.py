@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from dispatch_hooks import files, paths, processes, remote, tasks
+from dispatch_hooks import files, launchers, paths, processes, remote, tasks
 
 RENEW = 10.0
 """Seconds between renewals of a lease."""
@@ -16,7 +16,7 @@ INTERRUPTED = 75
 
 def is_far() -> bool:
     """Whether this process is a supervisor that an engine runs."""
-    return remote.JOB in os.environ
+    return launchers.JOB in os.environ
 
 
 def arrive(folder: str) -> Lease:
@@ -78,4 +78,4 @@ class Lease:
         folder may be told for a minute that it is not there.
         """
         known = remote.job(self.folder)
-        return known.get("name") == os.environ[remote.JOB] and not known.get("over")
+        return known.get("name") == os.environ[launchers.JOB] and not known.get("over")

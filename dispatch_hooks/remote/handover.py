@@ -56,11 +56,12 @@ def _spec(folder: str, job: dict, table: dict) -> dict:
     far = paths.Dirs(*(there(d) for d in dirs))._replace(runtime=there(remote.run_folder(job["name"])))
     names = "\n".join(f"{ours}\t{theirs}" for ours, theirs in table.get("map", {}).items())
     script = os.path.join(there(resources.shared("hooks")), "supervise.py")
+    own = {paths.ENV: paths.join(far), launchers.JOB: job["name"]}
     return {
         "name": job["name"],
         "folder": there(folder),
         "log": there(os.path.join(folder, "supervisor.log")),
-        "environment": {paths.ENV: paths.join(far), remote.JOB: job["name"], **({paths.MAP: names} if names else {})},
+        "environment": {**own, **({paths.MAP: names} if names else {})},
         "argv": [launchers.python(table), "-I", "-S", script, there(folder)],
     }
 
@@ -88,9 +89,10 @@ def cancel(folder: str, config: dict, now: float) -> bool:
 
 
 def _due(folder: str, config: dict, now: float) -> bool:
-    if engine.word(folder, config, now)["state"] not in ("running", "silent"):
-        return True
-    return now - inputs.cancelled_at(folder) > PRESS
+    said = engine.word(folder, config, now)["state"]
+    begun = said in ("pending", "unknown") and remote.lease(folder) and not engine.requeued(folder)
+    runs = said in ("running", "silent") or begun  # what it said may be older than the lease
+    return not runs or now - inputs.cancelled_at(folder) > PRESS
 
 
 def end(folder: str, config: dict) -> None:
