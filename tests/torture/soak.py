@@ -1,7 +1,7 @@
 """Soak: many tasks, forty at once, for a long while, with stub workers that sleep, ask now and then, and tick.
 
-Printed: throughput, memory (proportional, of supervisors and watcher), open files, CPU of supervisors and watcher while
-nothing happens. Wanted: flat, and nothing lost.
+Printed: throughput, memory (proportional) and open files of supervisors and of the watcher, early and late, their CPU
+while nothing happens. Wanted: flat, and nothing lost.
 """
 
 import contextlib
@@ -34,6 +34,11 @@ say ticked
 """
 
 BATCH = 10
+
+SIZES = ("mib_a_supervisor", "files_a_supervisor", "mib_watcher", "files_watcher")
+
+FLAT = 1.2
+"""So many times the size of the second third may be that of the last."""
 
 
 class Soak:
@@ -83,16 +88,16 @@ class Soak:
         states = [tasks.status(folder)["state"] for folder in world.folders()]
         ends = [name for name in delivered(chat.session) if ".question." not in name]
         third = len(self.samples) // 3 or 1
-        early, late = self.samples[third : 2 * third], self.samples[-third:]
-        faults = world.faults()[:5]
+        thirds = self.samples[third : 2 * third], self.samples[-third:]
+        sizes = {key: [_mid(samples, key) for samples in thirds] for key in SIZES}
+        grown = [f"{key} grew: {early} to {late}" for key, (early, late) in sizes.items() if late > early * FLAT]
+        faults = world.faults()[:5] + grown
         if states.count("finished") != self.number or len(ends) != self.number:
             faults.append(f"{states.count('finished')} finished, {len(ends)} told, of {self.number}")
         return {
             "tasks": len(states), "minutes": round(took / 60, 1), "tasks_a_minute": round(len(states) / took * 60, 1),
             "most_at_once": max(s["running"] for s in self.samples), "questions": self.answers,
-            "mib_a_supervisor": [_mid(early, "mib"), _mid(late, "mib")],
-            "files_a_supervisor": [_mid(early, "files"), _mid(late, "files")],
-            "wakes": len(chat.wakes), "faults": faults,
+            **sizes, "wakes": len(chat.wakes), "faults": faults,
         }  # fmt: skip
 
     def _idle(self, world: World, chat: Chat, seconds: float = 10) -> dict:
@@ -120,16 +125,20 @@ def ours(world: World) -> tuple[list[int], list[int]]:
 
 
 def sample(world: World) -> dict:
-    supervisors, _ = ours(world)
+    supervisors, watchers = ours(world)
     running = sum(tasks.status(folder)["state"] == "running" for folder in tasks.active())
+    return {"running": running, **dict(zip(SIZES, [*_size(supervisors), *_size(watchers)], strict=True))}
+
+
+def _size(pids: list[int]) -> tuple[float, float]:
+    """(MiB, open files) of the one in the middle; zeroes when there is none."""
     mib, files = [], []
-    for pid in supervisors:
+    for pid in pids:
         with contextlib.suppress(OSError):
             with open(f"/proc/{pid}/smaps_rollup") as f:
                 mib.append(sum(int(line.split()[1]) for line in f if line.startswith("Pss:")) / 1024)
             files.append(len(os.listdir(f"/proc/{pid}/fd")))
-    size = {"mib": median(mib or [0]), "files": median(files or [0])}
-    return {"supervisors": len(supervisors), "running": running, **size}
+    return median(mib or [0]), median(files or [0])
 
 
 def cpu(world: World) -> tuple[float, float]:
@@ -144,8 +153,7 @@ def cpu(world: World) -> tuple[float, float]:
 
 
 def _mid(samples: list[dict], key: str) -> float:
-    busy = [s[key] for s in samples if s["supervisors"]]
-    return round(median(busy or [0]), 1)
+    return round(median([s[key] for s in samples if s[key]] or [0]), 1)
 
 
 def run(seed: int, number: int, parallel: int, minutes: float, tell=print) -> dict:
