@@ -117,7 +117,7 @@ def _fact(event: dict) -> str:
 
 
 def _options(event: dict) -> str:
-    options = " | ".join(tame(clean(option, 80)) for option in event.get("options") or [])
+    options = " | ".join(quoted(option, 80) for option in event.get("options") or [])
     return f" [{options}]" if options else ""
 
 

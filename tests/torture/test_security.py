@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import stat
 import string
@@ -130,6 +131,13 @@ def marked_up(told: str) -> bool:
     return "```" in told or any(f"<{c}" in told for c in string.ascii_letters + "/!")
 
 
+SAID = '"[^"]*"'
+OURS = (
+    r"- t (asks the person|needs the person's permission|flags|[a-z]+( [a-z]+)? \(1/1, m, 1s\))"
+    rf"(: {SAID})?( \[{SAID}( \| {SAID})*\])?"
+)
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.text(max_size=3000), st.lists(st.text(max_size=300), max_size=25))
 def test_whatever_a_worker_says_it_is_one_quoted_line_without_markup(text, options):
@@ -139,6 +147,7 @@ def test_whatever_a_worker_says_it_is_one_quoted_line_without_markup(text, optio
         told = digest.for_model([{**event, "kind": kind}])
         line = told.split("\n")[1]
         assert len(told.split("\n")) <= 3 and all(c.isprintable() for c in line)
+        assert re.fullmatch(OURS, line), line
         assert not marked_up(told)
         shown = digest.for_person([{**event, "kind": kind}])
         assert all(c.isprintable() or c == "\n" for c in shown)
