@@ -26,6 +26,7 @@ def merge(folder: str, how: str, env: dict) -> str:
         if at.says("merge-base", "--is-ancestor", tip, head):
             finish(task, record, into)
             return f"{task['id']} is in {into} already; its worktree and {record['branch']} are gone"
+        _intend(folder, status, {"into": into})
         commit, kind = merging.prepare(at, task, status, head, tip, into, how)
         if commit == head:
             finish(task, record, into)
@@ -81,10 +82,14 @@ def go_on(task: dict, status: dict) -> None:
     """Ends what a killed merge or discard began, if it came so far that the project has the work."""
     record = worktrees.live(status)
     begun = record.pop("merging", None) if record else None
-    if begun and begun.get("discarded"):
+    if not begun:
+        return
+    merging.forget(task, record)
+    commit, into = begun.get("commit"), begun.get("into")
+    if begun.get("discarded"):
         _clear(task, record, "discarded")
-    elif begun and git.Git(task["project"]).says("merge-base", "--is-ancestor", begun["commit"], begun["into"]):
-        finish(task, record, begun["into"])
+    elif commit and git.Git(task["project"]).says("merge-base", "--is-ancestor", commit, into):
+        finish(task, record, into)
 
 
 # on the way

@@ -10,7 +10,7 @@ import os
 import tempfile
 import time
 
-from dispatch_hooks import files, git
+from dispatch_hooks import git, worktrees
 from dispatch_hooks.errors import FatalError
 from dispatch_hooks.worktrees import keeping, making
 
@@ -39,6 +39,7 @@ def target(task: dict, record: dict) -> tuple[git.Git, str]:
 
 def prepare(at: git.Git, task: dict, status: dict, head: str, tip: str, into: str, how: str) -> tuple[str, str]:
     """(the commit to go to, what it is). how: ff, merge or squash. FatalError for a conflict."""
+    record = status["worktree"]
     ahead = at.says("merge-base", "--is-ancestor", head, tip)
     if ahead and how != "squash":
         return tip, "fast-forward"
@@ -49,7 +50,7 @@ def prepare(at: git.Git, task: dict, status: dict, head: str, tip: str, into: st
             f"{name} is no fast-forward: {into} has {more} commits that it has not; type: merge {name} --merge "
             f"(or --squash)"
         )
-    tree = at("rev-parse", f"{tip}^{{tree}}") if ahead else _merged(at, task, head, tip, into)
+    tree = at("rev-parse", f"{tip}^{{tree}}") if ahead else _merged(at, task, record, head, tip, into)
     if how == "squash" and tree == at("rev-parse", f"{head}^{{tree}}"):
         return head, ""
     parents = ["-p", head] if how == "squash" else ["-p", head, "-p", tip]
@@ -71,9 +72,12 @@ def _line(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
-def _merged(at: git.Git, task: dict, head: str, tip: str, into: str) -> str:
+def _merged(at: git.Git, task: dict, record: dict, head: str, tip: str, into: str) -> str:
     """The tree of a merge. FatalError, with the files, for a conflict."""
-    tree, conflicts = (_by_merge_tree if git.version() >= WRITES_TREES else _by_checkout)(at, head, tip)
+    if git.version() >= WRITES_TREES:
+        tree, conflicts = _by_merge_tree(at, head, tip)
+    else:
+        tree, conflicts = _by_checkout(at, task, record, head, tip)
     if not conflicts:
         return tree
     names = ", ".join(conflicts[:SHOWN]) + (f" and {len(conflicts) - SHOWN} more" if len(conflicts) > SHOWN else "")
@@ -95,9 +99,10 @@ def _by_merge_tree(at: git.Git, head: str, tip: str) -> tuple[str, list[str]]:
 TRYING = ("--quiet", "--no-ff", "--no-commit", "--no-squash", "--no-autostash", "--no-verify-signatures")
 
 
-def _by_checkout(at: git.Git, head: str, tip: str) -> tuple[str, list[str]]:
+def _by_checkout(at: git.Git, task: dict, record: dict, head: str, tip: str) -> tuple[str, list[str]]:
     """The same by a checkout that is thrown away, for an older git."""
-    place = tempfile.mkdtemp(prefix="dispatch-hooks-merge-")
+    place = worktrees.path(task, _trial(record))
+    forget(task, record)
     try:
         at("worktree", "add", "--quiet", "--detach", place, head)
         there = git.Git(place)
@@ -107,8 +112,16 @@ def _by_checkout(at: git.Git, head: str, tip: str) -> tuple[str, list[str]]:
             raise git.GitError(f"git merge: {git.said(err)}")
         return ("", conflicts) if conflicts else (there("write-tree"), [])
     finally:
-        at.run("worktree", "remove", "--force", "--force", place)
-        files.clear(place)
+        forget(task, record)
+
+
+def _trial(record: dict) -> dict:
+    return {**record, "name": f".merge-{record['name']}"}
+
+
+def forget(task: dict, record: dict) -> None:
+    """Removes the checkout of a merge that was tried, and killed."""
+    keeping.erase_checkout(task, _trial(record))
 
 
 # the person's checkout
