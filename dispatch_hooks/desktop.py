@@ -13,8 +13,9 @@ from dispatch_hooks import config, digest, files, inbox, tasks
 WORDS = ("{title}", "{text}")
 
 TITLES = {
-    "question": "{} asks", "permission": "{} needs your permission", "failed": "{} failed", "lost": "{} was lost",
-    "stopped": "{} stopped early", "checked": "{} finished and checked",
+    "question": "{} asks", "permission": "{} needs your permission", "flag": "{} flags", "held": "{} is held",
+    "silent": "{} is silent", "failed": "{} failed", "lost": "{} was lost", "stopped": "{} stopped early",
+    "finished": "{} finished", "checked": "{} finished and checked", "waiting": "{} waits",
 }  # fmt: skip
 
 TEXT = 200
@@ -35,11 +36,14 @@ def needed(event: dict) -> bool:
     return not any(task.get("chat") == event["chat"] for task in others)
 
 
+def title(event: dict) -> str:
+    return TITLES.get(event["kind"], "{} has news").format(event["task"])
+
+
 def arguments(command: list[str], event: dict) -> list[str]:
     """The command with title and text, each in one line without control characters, markup or a dash in front."""
-    title = TITLES.get(event["kind"], "{} finished").format(event["task"])
     text = digest.tame(digest.clean(event.get("text") or "", TEXT)).lstrip("- ")
-    known = dict(zip(WORDS, (digest.clean(title, TEXT), text), strict=True))
+    known = dict(zip(WORDS, (digest.clean(title(event), TEXT), text), strict=True))
     missing = [] if known.keys() & set(command) else list(known.values())
     return [*(known.get(word, word) for word in command), *missing]
 

@@ -3,6 +3,7 @@
     <runtime>/hosts/<pid>/host.json   {"pid","started","boot","machine","chat","former","project","transcript",…}
                           news        a marker: there is something for a hook to do (the gate looks at it)
                           tasks       a marker: this host has or had tasks
+                          asks        a marker: the person may be needed; {"prompt","events"} of what woke the chat
                           watching    the pid of its watcher, and when that process began
                           bell        the watcher's FIFO
                           prompts/    which of our hooks took which prompt

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from dispatch_hooks import config, desktop, hosts, inbox, outcome, paths, tasks
+from dispatch_hooks import config, desktop, digest, hosts, inbox, outcome, paths, tasks
+from dispatch_hooks.host import delivery, notification, user_prompt_submit
 from tests.harness.waiting import wait_until
 from tests.product import TICK
 
@@ -86,6 +87,30 @@ def test_a_command_that_is_not_there_or_does_not_end_holds_nobody_up(lab):
     wait_until(lambda: "/not/there/notify" in open(paths.log_file()).read(), why="a line in the log")  # noqa: SIM115
 
 
+def idle(prompt: str, now: float, project: str) -> str:
+    """What an idle chat, whose last prompt was this, sends to its terminal."""
+    event = {"notification_type": "idle_prompt", "cwd": project, "prompt_id": prompt}
+    said = notification.handle(event, {"CLAUDE_PID": str(os.getpid())}, now)
+    return said["terminalSequence"] if said else ""
+
+
+def test_an_idle_chat_tells_what_woke_it_until_the_person_types(shop):
+    project = str(shop.project)
+    host = hosts.register(os.getpid(), {"session_id": "c1", "transcript_path": ""}, project, {})
+    failed = {**EVENT, "kind": "failed", "text": "claude ended; status 1", "question": None, "project": project}
+    inbox.post(failed)
+    assert idle("p1", 0, project) == "\x1b]777;notify;api-docs failed;claude ended, status 1\x07", "wake is off"
+    text = digest.for_model(delivery.take(host, f"{delivery.WAKE}1", 60.0))
+    woken = {"cwd": project, "session_id": "c1", "prompt_id": "w", "prompt": f"<task-notification>\n{text}"}
+    assert user_prompt_submit.handle(woken, {"CLAUDE_PID": str(os.getpid())}, 61.0)["systemMessage"]
+    inbox.deliver("c1", "w")
+    assert "api-docs failed" in idle("w", 120, project)
+    assert idle("typed", 180, project) == "" and idle("w", 240, project) == ""
+    shop.task("write-docs", "running", asks=[{"text": "Red?"}])
+    inbox.post({**failed, "run": 2})
+    assert idle("typed", 300, project) == "\x1b]777;notify;2 tasks have news;Red?\x07"
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -123,4 +148,5 @@ def test_a_command_that_would_mix_words_into_code_is_refused(lab, line, fault):
 @pytest.mark.parametrize("kind", [*inbox.URGENT, "stopped", "finished", "checked"])
 def test_every_kind_has_a_title(lab, kind):
     title = desktop.arguments(["say"], {**EVENT, "kind": kind})[1]
-    assert title.startswith("api-docs ") and desktop.needed({**EVENT, "kind": kind})
+    assert title.startswith("api-docs ") and ("finished" in title) == (kind in ("finished", "checked"))
+    assert desktop.needed({**EVENT, "kind": kind})

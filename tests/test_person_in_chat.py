@@ -200,11 +200,14 @@ def test_wake_off_and_completions_ride_on_the_next_prompt(chat, product, server)
 
 def test_an_idle_person_is_notified_on_the_desktop(chat, product, server):
     product.sandbox.configure(messageIdleNotifThresholdMs=500)
+    product.configure('[backends.broken]\ncommand = ["sh", "-c", "sleep 1; exit 3"]\n')
     server.rule(worker("write the docs"), ask("Which colour?"))
     product.sandbox.record("Notification")
     here = chat()
     log = product.sandbox.tmp / "pane"
     here._tmux("pipe-pane", f"cat > {log}")
+    here.say("dispatch broken to count the lines")
+    wait_until(lambda: b"]777;notify;count-lines failed;" in log.read_bytes(), 30, "the terminal's sequence")
     here.say("dispatch opus to write the docs")
     here.wait_for("Which colour?")
     wait_until(lambda: b"]777;notify;write-docs asks;Which colour?" in log.read_bytes(), 30, "the terminal's sequence")

@@ -80,7 +80,7 @@ def _wake(host: dict, prompt: str, token: str) -> dict | None:
     if not events:
         return None
     hosts.mark(host["pid"])
-    _note_asking(host, events)
+    files.write_json(hosts.place(host["pid"], "asks"), {"prompt": token, "events": events})  # for the next idle moment
     return {"systemMessage": digest.for_person(events)}
 
 
@@ -92,15 +92,10 @@ def _news(host: dict, token: str, now: float) -> dict | None:
         return None
     if not events:
         return None
-    _note_asking(host, events)
-    output = {"hookEventName": "UserPromptSubmit", "additionalContext": digest.for_model(events)}
-    return {"systemMessage": digest.for_person(events), "hookSpecificOutput": output}
-
-
-def _note_asking(host: dict, events: list[dict]) -> None:
-    """Lets the gate pass the next idle notification on: somebody may be waiting for the person."""
     if any(event["kind"] in ("question", "permission") for event in events):
         files.touch(hosts.place(host["pid"], "asks"))
+    output = {"hookEventName": "UserPromptSubmit", "additionalContext": digest.for_model(events)}
+    return {"systemMessage": digest.for_person(events), "hookSpecificOutput": output}
 
 
 def _with_context(news: dict | None, said: dict | None) -> dict | None:
