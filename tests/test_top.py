@@ -11,7 +11,9 @@ from textual.widgets import Input, OptionList, TabbedContent
 
 from dispatch_hooks import files, overview, questions, tasks
 from dispatch_hooks.view import changes, detail
+from dispatch_hooks.view.keys import KEYS
 from dispatch_hooks.view.top import SHOWN, Top
+from tests.harness.repositories import finished, nothing_left
 from tests.harness.waiting import wait_until
 
 AT_120 = """\
@@ -85,6 +87,7 @@ def test_the_screen_shows_tasks_and_the_question_of_the_first(shop):
     assert "answer/tell" in screen and "quit" in screen
     terminal.resize(80, 30)
     narrow = terminal.wait_for(lambda s: re.search(r"^─{80}$", s, re.M))
+    assert re.search(r"^ q quit +\? keys +a answer/tell .*/ filter$", narrow.rstrip().splitlines()[-1].rstrip())
     assert "running     1/3 audit-of-the-whole-payment-flow\n" in narrow
     terminal.key("q")
     wait_until(lambda: terminal.ended, why=terminal.screen)
@@ -273,6 +276,80 @@ def test_retry_starts_it_again(lab, shop):
     lab.wait(folder, "failed")
 
 
+async def agreed(app, pilot, key: str, asked: str) -> None:
+    """Presses a key, and says yes to what it asks."""
+    await pilot.press(key)
+    await until(pilot, lambda: len(app.screen_stack) == 2, f"{key}: {[n.message for n in app._notifications]}")
+    assert asked in app.screen.question
+    await pilot.press("y")
+
+
+def test_what_cannot_be_done_is_not_asked_about(shop):
+    shop.task("over", "failed", why="no", ended=shop.now)
+
+    async def act(app, pilot):
+        for key, why in (("c", "over has ended already"), ("z", "ended already"), ("u", "waits for no other"),
+                         ("m", "no work in a worktree"), ("d", "no work in a worktree")):  # fmt: skip
+            await pilot.press(key)
+            await until(pilot, lambda why=why: any(why in n.message for n in app._notifications), key)
+            assert len(app.screen_stack) == 1
+
+    play(shop, act)
+
+
+def test_z_pauses_and_resumes_and_u_starts_what_is_held(lab, shop):
+    lab.script("failing", "exit 3")
+    lab.script("sleeper", "exec sleep 600")
+    (parent,) = lab.dispatch("failing")
+    lab.wait(parent, "failed")
+    (child,) = lab.dispatch("sleeper", after=["failing-1-1"])
+    wait_until(lambda: overview.row(child)["state"] == "held")
+
+    async def act(app, pilot):
+        await until(pilot, lambda: app.task["id"] == os.path.basename(child))
+        await agreed(app, pilot, "u", "without the tasks that it waits for")
+        await until(pilot, lambda: app.task["state"] == "running")
+        await agreed(app, pilot, "z", "interrupted")
+        await until(pilot, lambda: app.task["why"] == "paused" and not app.task["last"])
+        await agreed(app, pilot, "z", "go on")
+        await until(pilot, lambda: app.task["state"] == "running")
+
+    play(shop, act, project="project")
+
+
+def test_m_merges_and_d_discards_what_was_done_in_a_worktree(repo, shop):
+    for name in ("made", "other"):
+        finished(repo, name, f"echo {name} > {name}")
+
+    async def act(app, pilot):
+        await until(pilot, lambda: app.task["id"] == "other-2-1")
+        await agreed(app, pilot, "d", "Throw away what other-2-1 did in its worktree (1 commit, 1 file +1 -0)?")
+        await until(pilot, lambda: app.task["work"] == "discarded")
+        await pilot.press("down")
+        await until(pilot, lambda: app.task["id"] == "made-1-1")
+        await agreed(app, pilot, "m", "Merge what made-1-1 did")
+        await until(pilot, lambda: app.task["work"] == "merged", lambda: str([n.message for n in app._notifications]))
+
+    play(shop, act, project="project")
+    assert (repo.project / "made").read_text() == "made\n" and not (repo.project / "other").exists()
+    nothing_left(repo)
+
+
+def test_a_question_mark_shows_the_keys_that_the_docs_tell_of(shop):
+    shop.fill()
+    page = (Path(__file__).parents[1] / "docs/watching.md").read_text()
+    rows = re.findall(r"^\| (`.+|[A-Za-z].+) \| (.+) \|$", page, re.M)
+    assert [(row[0].replace("`", ""), row[1].replace("`", "")) for row in rows] == list(KEYS)
+    terminal = shop.terminal("top", width=80, height=24)
+    terminal.wait_for("? keys")
+    terminal.key("?")
+    screen = terminal.wait_for("c, r, z, u, m and d ask first")
+    for keys, said in KEYS:
+        assert keys in screen and said in screen, screen
+    terminal.key("Escape")
+    terminal.wait_for("answer write-api-docs")
+
+
 def test_activity_follows_what_is_added(shop):
     shop.fill()
     log = shop.project / ".dispatch/tasks/write-api-docs/worker.log"
@@ -398,4 +475,4 @@ def test_a_task_that_was_removed_meanwhile_breaks_nothing(folder):
 def test_only_top_loads_textual():
     found = Path(overview.__file__).parent.rglob("*.py")
     loading = {path.name for path in found if re.search(r"^(from|import) textual", path.read_text(), re.M)}
-    assert loading == {"top.py", "confirm.py"}
+    assert loading == {"top.py", "confirm.py", "keys.py"}

@@ -25,6 +25,7 @@ from dispatch_hooks import overview, paths, recover, tasks
 from dispatch_hooks.errors import FatalError
 from dispatch_hooks.view import changes, deeds, detail, words
 from dispatch_hooks.view.confirm import Confirm
+from dispatch_hooks.view.keys import Keys
 
 EVERY = 1.0
 """Seconds between looks where no change was told of: what took 12 s takes 13 soon."""
@@ -71,20 +72,25 @@ class Top(App):
     .-narrow #right { border-left: none; border-top: solid $panel; }
     """
     BINDINGS = [  # noqa: RUF012
+        Binding("q", "quit", "quit"),  # first, as a narrow terminal cuts the last ones off
+        Binding("question_mark,f1", "keys", "keys", key_display="?"),
         Binding("a,t,enter", "speak", "answer/tell"),
-        Binding("c", "cancel", "cancel"),
-        Binding("r", "retry", "retry"),
-        Binding("w", "open", "shell there"),
-        Binding("f", "follow", "follow"),
-        Binding("p", "project", "project"),
+        Binding("c", "do('cancel')", "cancel"),
+        Binding("r", "do('retry')", "retry"),
+        Binding("m", "do('merge')", "merge"),
+        Binding("w", "open", "shell"),
         Binding("slash", "filter", "filter", key_display="/"),
+        Binding("d", "do('discard')", "discard", show=False),
+        Binding("z", "do('pause')", "pause, resume", show=False),
+        Binding("u", "do('release')", "start anyway", show=False),
+        Binding("f", "follow", "follow", show=False),
+        Binding("p", "project", "project", show=False),
         Binding("left,h", "tab(-1)", "tab", show=False),
         Binding("right,l", "tab(1)", "tab", show=False),
         Binding("j", "move(1)", "down", show=False),
         Binding("k", "move(-1)", "up", show=False),
         Binding("n", "next", "next that asks", show=False),
         Binding("escape", "back", "back", show=False),
-        Binding("q", "quit", "quit"),
         *(Binding(str(n), f"option({n})", f"option {n}", show=False) for n in range(1, 10)),
     ]
 
@@ -343,17 +349,21 @@ class Top(App):
             self.query_one("#tasks").focus()
 
     @work
-    async def action_cancel(self) -> None:
+    async def action_do(self, name: str) -> None:
+        """A deed that is asked about first; one that cannot be done is not even asked about."""
         r = self.task
-        if r and await self.push_screen_wait(Confirm(f"Cancel {r['id']}?")):
-            await self._do(deeds.cancel, r)
+        if r is None:
+            return
+        try:
+            question = deeds.question(name, _folder(r))
+        except FatalError as error:
+            self._complain(error)
+            return
+        if await self.push_screen_wait(Confirm(question)):
+            await self._do(getattr(deeds, name), r)
 
-    @work
-    async def action_retry(self) -> None:
-        r = self.task
-        said = "from its first item without a tick, in a new conversation"
-        if r and await self.push_screen_wait(Confirm(f"Start {r['id']} again, {said}?")):
-            await self._do(deeds.retry, r)
+    def action_keys(self) -> None:
+        self.push_screen(Keys())
 
     def action_open(self) -> None:
         """A shell in the folder where the task works; its end leads back here."""
