@@ -13,7 +13,7 @@ from dispatch_hooks import files, hosts, statusbar, tasks
 
 def rows(times: int) -> Iterator[str | Row]:
     with World() as world:
-        command = ["/bin/sh", "-c", statusbar.command(world.dirs, "")]
+        command = ["/bin/sh", "-c", statusbar.command(world.dirs, "", True)]
 
         def draw() -> float:
             return run(command, world.env, b"{}").wall

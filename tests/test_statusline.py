@@ -26,6 +26,7 @@ TEXTS = {
     "nothing": "{}",
     "theirs": json.dumps({"statusLine": {"type": "command", "command": THEIRS, "padding": 0}}, indent=2) + "\n",
     "escaped": '{"statusLine" :{"command":"echo \\u0068i \\/x", "type":"command"},\r\n"x": 1}',
+    "with a pace": '{"statusLine": {"refreshInterval": 5, "command": "echo", "type": "command"}}',
     "empty command": '{"statusLine": {"type": "command", "command": "echo"}}',
 }
 
@@ -39,6 +40,17 @@ def test_what_was_added_can_be_removed_to_the_byte(text):
     assert statusbar.right(jsontext.load(with_us, "f"), DIRS)
     assert statusbar.remove(with_us, "f", text) == text
     assert jsontext.load(statusbar.remove(with_us, "f"), "f") == jsontext.load(text, "f")
+
+
+def test_an_idle_chat_is_looked_at_every_few_seconds_where_the_person_has_not_chosen():
+    paces = {name: jsontext.load(statusbar.add(text, "f", DIRS), "f")["statusLine"] for name, text in TEXTS.items()}
+    assert {line["refreshInterval"] for line in paces.values()} == {statusbar.REFRESH}
+    chosen = TEXTS["with a pace"].replace("5", "60")
+    with_us = statusbar.add(chosen, "f", DIRS)
+    assert jsontext.load(with_us, "f")["statusLine"]["refreshInterval"] == 60
+    changed = statusbar.add(TEXTS["theirs"], "f", DIRS).replace('"refreshInterval": 5', '"refreshInterval": 9')
+    assert statusbar.right(jsontext.load(changed, "f"), DIRS)
+    assert jsontext.load(statusbar.remove(changed, "f"), "f")["statusLine"]["refreshInterval"] == 9, "theirs by now"
 
 
 @settings(max_examples=200, deadline=None)
@@ -128,7 +140,7 @@ class Line:
         hosts.expect(os.getpid())
 
     def __call__(self, theirs: str = "", **env: str) -> str:
-        argv = ["/bin/sh", "-c", statusbar.command(self.dirs, theirs)]
+        argv = ["/bin/sh", "-c", statusbar.command(self.dirs, theirs, True)]
         done = subprocess.run(
             argv, env={**self.env, **env}, cwd=self.cwd, input='{"session_id": "c1"}', capture_output=True, text=True,
             check=False,
@@ -253,7 +265,7 @@ def test_the_command_prints_it_in_a_terminal(shop):
 def test_claude_code_shows_it_below_the_persons_own(chat, claude, server):
     from tests.product import Product
 
-    claude.write_settings({"statusLine": {"type": "command", "command": "echo my own line", "refreshInterval": 1}})
+    claude.write_settings({"statusLine": {"type": "command", "command": "echo my own line"}})
     before = claude.settings_file.read_bytes()
     product = Product(claude).install("--statusline")
     server.rule(worker("count the lines"), hold("go", ticks("count-lines", "there are 42")), "done")
