@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import typer
+from typer.core import TyperGroup
 
-from dispatch_hooks import __version__
+from dispatch_hooks import __version__, resources
 from dispatch_hooks.commands import (
     answer,
     ask,
@@ -38,9 +39,46 @@ from dispatch_hooks.commands import (
     uninstall,
 )
 
+PANELS = {
+    "Set up": (install, uninstall, doctor, models, completion, demo),
+    "Look": (status, top, show, logs, report, stats, statusline, parse),
+    "Say": (dispatch, answer, tell, cancel, retry, pause, resume, release),
+    "Finish": (diff, merge, discard, clean, relink),
+    "Inside a worker": (ask, flag),
+}
+
+EPILOG = f"""\b
+Example:
+  dispatch-hooks install
+  claude
+  and in it, type: dispatch opus to review the auth module
+
+\b
+The quickstart goes on from there:
+  {resources.shared("docs")}/quickstart.md
+"""
+
+
+class Panels(TyperGroup):
+    """The commands in panels, each with its first sentence."""
+
+    def format_commands(self, ctx, formatter) -> None:
+        width = max(map(len, self.commands))
+        for panel in PANELS:
+            rows = [
+                (name.ljust(width), command.get_short_help_str(formatter.width))
+                for name, command in self.commands.items()
+                if command.rich_help_panel == panel
+            ]
+            with formatter.section(panel):
+                formatter.write_dl(rows)
+
+
 app = typer.Typer(
     name="dispatch-hooks",
+    cls=Panels,
     help="Dispatch work to background agents from a Claude Code chat.",
+    epilog=EPILOG,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -59,18 +97,11 @@ def _version(wanted: bool) -> None:
 def main(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
 ) -> None:
-    """Dispatch work to background agents from a Claude Code chat.
-
-    First: dispatch-hooks install. Then, in Claude Code: dispatch opus to review the auth module
-    """
+    """The help of the whole is the app's own."""
 
 
-for module in (
-    install, uninstall, doctor, status, top, show, logs, report, stats, answer, tell, cancel, retry,
-    pause, resume, release, statusline, completion,
-    diff, merge, discard, clean,
-    dispatch, models, parse, ask, flag, relink, demo,
-):  # fmt: skip
-    name = module.__name__.rpartition(".")[2]
-    app.command(name)(getattr(module, name))
-app.add_typer(config.app, name="config")
+for panel, modules in PANELS.items():
+    for module in modules:
+        name = module.__name__.rpartition(".")[2]
+        app.command(name, rich_help_panel=panel)(getattr(module, name))
+app.add_typer(config.app, name="config", rich_help_panel="Set up")

@@ -48,7 +48,7 @@ def test_the_wheel_holds_what_runs_and_the_sdist_what_is_needed_to_work_on_it(bu
     names = set(zipfile.ZipFile(wheel).namelist())
     shared = {f"dispatch_hooks/_shared/{each}" for each in (
         "hooks/gate.sh", "hooks/supervise.py", "skills/dispatch/SKILL.md", "schemas/config.json",
-        "docs/troubleshooting.md",
+        "docs/troubleshooting.md", "docs/quickstart.md",
     )}  # fmt: skip
     assert shared | {"dispatch_hooks/report/page.html", "dispatch_hooks/report/page.css"} <= names
     assert not [name for name in names if name.startswith(("tests/", "bench/", "tools/"))]

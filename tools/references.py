@@ -10,7 +10,7 @@ from pathlib import Path
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from dispatch_hooks import cli, schemas
+from dispatch_hooks import cli, resources, schemas
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
@@ -50,7 +50,8 @@ def _section(path: list[str]) -> str:
     done = CliRunner().invoke(cli.app, args, prog_name="dispatch-hooks", terminal_width=WIDTH, color=False)
     assert done.exit_code == 0, done.output
     title = "dispatch-hooks" if path == ["--help"] else " ".join(path)
-    text = "\n".join(line.rstrip() for line in done.output.strip().splitlines())
+    said = done.output.strip().replace(resources.shared("docs"), "…/docs")
+    text = "\n".join(line.rstrip() for line in said.splitlines())
     return f"## {title}\n\n```text\n{text}\n```\n"
 
 

@@ -15,7 +15,7 @@ def ask(
     again: str = typer.Option("", help="Go on waiting for the question of this number, or the last."),
     wait: int = typer.Option(None, help="Seconds to wait before giving the shell back; else what its CLI bears."),
 ) -> None:
-    """Ask the person a question from inside a worker, and print the answer; ends with 75 while there is none.
+    """Ask the person a question. This is for use inside a worker: prints the answer, ends with 75 while there is none.
 
     Example: dispatch-hooks ask "Which OpenAPI version?" --option 3.0 --option 3.1
     """

@@ -11,7 +11,7 @@ from dispatch_hooks.commands import find, task_ids
 
 
 def cancel(task: str = typer.Argument(help="The task.", autocompletion=task_ids)) -> None:
-    """End a task: its worker is interrupted, then ended with all that it started.
+    """End a task. Its worker is interrupted, then ended with all that it started.
 
     Example: dispatch-hooks cancel perf-audit
     """

@@ -20,7 +20,7 @@ def clean(
     days: int = typer.Option(None, "--days", min=0, help="All tasks that ended so many days ago; else keep_days."),
     dry_run: bool = typer.Option(False, "--dry-run", help="Only say what would go."),
 ) -> None:
-    """Remove ended tasks, their records and their folders in the project. What runs or asks stays.
+    """Remove ended tasks. Their records and their folders in the project go; what runs or asks stays.
 
     Example: dispatch-hooks clean --days 7 --dry-run
     """

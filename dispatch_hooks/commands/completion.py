@@ -8,7 +8,7 @@ from dispatch_hooks.errors import FatalError
 
 
 def completion(shell: str = typer.Argument(help="bash, zsh or fish.")) -> None:
-    """Print the completion script of a shell: commands, options, and the ids of tasks (answer offers what asks).
+    """Print what a shell needs to complete our commands. It completes options and the ids of tasks, too.
 
     \b
     Examples:

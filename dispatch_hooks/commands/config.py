@@ -14,9 +14,16 @@ from dispatch_hooks.commands.config_import import import_
 from dispatch_hooks.commands.config_names import add_alias, add_model, remove, set_default
 from dispatch_hooks.errors import FatalError
 
-app = typer.Typer(
-    no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="Show and change the configuration."
-)
+HELP = """Show and change the configuration. Comments and order in the file stay.
+
+\b
+Examples:
+  dispatch-hooks config show
+  dispatch-hooks config set max_parallel 4
+  dispatch-hooks config add-alias security-reviewer opus --prompt "Look for injection and broken auth."
+"""
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help=HELP)
 
 
 @app.command("path")

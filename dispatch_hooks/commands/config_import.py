@@ -15,7 +15,7 @@ def import_(
     force: bool = typer.Option(False, "--force", help="Also what your configuration says otherwise."),
     dry_run: bool = typer.Option(False, "--dry-run", help="Tell what would be taken, and change nothing."),
 ) -> None:
-    """Take over the configuration of the /dispatch skill; what you have already stays.
+    """Take over the configuration of the /dispatch skill. What you have already stays.
 
     Example: dispatch-hooks config import --dry-run
     """

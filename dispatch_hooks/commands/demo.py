@@ -9,7 +9,7 @@ def demo(
     fast: bool = typer.Option(False, "--fast", help="Without the pauses for reading."),
     claude: bool = typer.Option(False, "--claude", help="Open the real Claude Code in the sandbox (in a checkout)."),
 ) -> None:
-    """Watch five tasks fan out, one ask, and the news come back: no account, no key, nothing of yours is touched.
+    """Watch five tasks fan out and one ask. No account, no key, and nothing of yours is touched.
 
     Example: dispatch-hooks demo
     """

@@ -16,7 +16,7 @@ def diff(
     task: str = typer.Argument(help="The task.", autocompletion=task_ids),
     stat: bool = typer.Option(False, "--stat", help="Only the files, and how much of each."),
 ) -> None:
-    """Show what a task changed in its worktree, while it works and until it is merged or discarded.
+    """Show what a task changed in its worktree. It can be seen while it works, and until it is merged or discarded.
 
     Example: dispatch-hooks diff add-auth | less
     """

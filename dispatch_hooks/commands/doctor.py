@@ -18,7 +18,7 @@ def doctor(
     as_json: bool = typer.Option(False, "--json", help="Print it for a program (schemas/doctor.json)."),
     launcher: str = typer.Option("", "--launcher", metavar="NAME", help="Send a probe there, and say what is missing."),
 ) -> None:
-    """Look at everything, and say what to type where something is wrong. Exit status 1 where something fails.
+    """Say what is wrong, and what to type. Everything is looked at; exit status 1 where something fails.
 
     With --launcher a small job goes through the engine of that launcher and reports: whether our folders and this
     project are there, which worker CLIs are on PATH and logged in, and whether git knows who commits.

@@ -10,7 +10,7 @@ from dispatch_hooks import flagging
 
 
 def flag(words: list[str] = typer.Argument(None, help="What the person must know at once.")) -> None:
-    """Tell the person something critical from inside a worker, at once. It waits for no answer.
+    """Tell the person something critical at once. This is for use inside a worker, and waits for no answer.
 
     Example: dispatch-hooks flag "the dump holds real card numbers"
     """

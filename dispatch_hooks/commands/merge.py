@@ -18,7 +18,7 @@ def merge(
     commit: bool = typer.Option(False, "--merge", help="As git merge does: a fast-forward, else a merge commit."),
     squash: bool = typer.Option(False, "--squash", help="As one commit."),
 ) -> None:
-    """Merge what a task did in its worktree into the branch that is checked out; then worktree and branch go.
+    """Merge what a task did in its worktree. It goes into the branch that is checked out; then worktree and branch go.
 
     A conflict, or work of yours that would be overwritten, is told with its files, and nothing is changed.
 

@@ -14,7 +14,7 @@ def models(
     refresh: bool = typer.Option(False, "--refresh", "-r", help="Ask the worker CLIs now; else at most once a day."),
     as_json: bool = typer.Option(False, "--json", help="Print it for a program (schemas/models.json)."),
 ) -> None:
-    """List the models that can be dispatched: yours, and what the worker CLIs have.
+    """List the models that can be dispatched. Those are yours, and what the worker CLIs have.
 
     Example: dispatch-hooks models --refresh
     """

@@ -15,7 +15,7 @@ def parse(
     prompt: list[str] = typer.Argument(None, help="The prompt; without it, stdin is read."),
     as_json: bool = typer.Option(False, "--json", help="Print it for a program."),
 ) -> None:
-    """Explain how a prompt would be understood, and start nothing.
+    """Explain how a prompt would be understood. Nothing is started.
 
     Example: dispatch-hooks parse "dispatch opus to review the auth module"
     """

@@ -11,7 +11,9 @@ from dispatch_hooks.commands import find, task_ids
 
 
 def pause(task: str = typer.Argument("all", help="The task, or all.", autocompletion=task_ids)) -> None:
-    """Pause a task (its worker is interrupted, its conversation kept), or all: nothing new starts, what runs goes on.
+    """Pause a task, or all. A worker is interrupted, its conversation kept.
+
+    After `pause all` nothing new starts, and what runs goes on.
 
     Example: dispatch-hooks pause perf-audit
     """

@@ -11,7 +11,7 @@ from dispatch_hooks.commands import find, task_ids
 
 
 def release(task: str = typer.Argument(help="The task.", autocompletion=task_ids)) -> None:
-    """Start a task anyway that waits for others, or is held because one of them failed.
+    """Start a task without those that it waits for. That may be because one of them failed, and holds it.
 
     Example: dispatch-hooks release add-tests
     """

@@ -14,7 +14,7 @@ def relink(
     old: str = typer.Argument(help="Where the project was."),
     new: str = typer.Argument(".", help="Where it is now."),
 ) -> None:
-    """Take the tasks of a project that was moved along to its new folder.
+    """Take tasks along to the new folder of a moved project.
 
     Example: dispatch-hooks relink ~/old/place ~/new/place
     """

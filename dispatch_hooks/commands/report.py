@@ -19,7 +19,7 @@ def report(
     show: bool = typer.Option(False, "--open", help="Open it in your browser."),
     everywhere: bool = typer.Option(False, "--all", "-a", help="The tasks of every project."),
 ) -> None:
-    """Write one web page about your tasks: what ran when, plans, questions, costs, diffs, outcomes.
+    """Write one web page about your tasks. It shows what ran when, plans, questions, costs, diffs, outcomes.
 
     The page is whole in itself: send it to somebody, read it on a phone, print it. No network is needed.
 

@@ -11,7 +11,7 @@ from dispatch_hooks.commands import find, task_ids
 
 
 def resume(task: str = typer.Argument("all", help="The task, or all.", autocompletion=task_ids)) -> None:
-    """Have a paused task go on, or one that ended before it was done; or, after pause all, everything.
+    """Have a task go on that was paused or ended too early. `resume all` undoes `pause all`.
 
     Example: dispatch-hooks resume perf-audit
     """

@@ -17,7 +17,7 @@ def retry(
     model: str = typer.Option("", "--with", help="Another model, alias or backend."),
     budget: list[str] = typer.Option([], "--budget", help='What it may use: "$2", "200k tokens", "40 turns", "30m".'),
 ) -> None:
-    """Start a task again in a new conversation, from its first item without a tick.
+    """Start a task again. It gets a new conversation, and begins with its first item without a tick.
 
     Example: dispatch-hooks retry perf-audit --with opus --budget '$5'
     """

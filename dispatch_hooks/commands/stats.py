@@ -21,7 +21,7 @@ def stats(
     everywhere: bool = typer.Option(False, "--all", "-a", help="The tasks of every project."),
     as_json: bool = typer.Option(False, "--json", help="Print it for a program (schemas/stats.json)."),
 ) -> None:
-    """Show what the workers used: tokens, and cost where their CLI tells it.
+    """Show what the workers used. That is tokens, and dollars where their CLI tells them.
 
     Example: dispatch-hooks stats --since 7d
     """

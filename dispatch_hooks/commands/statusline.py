@@ -10,7 +10,7 @@ from dispatch_hooks import statusline as lines
 
 
 def statusline() -> None:
-    """Print the line for Claude Code's status line: "3 running · 1 asks · $1.20", or nothing.
+    """Print the line for Claude Code's status line. It is like "3 running · 1 asks · $1.20", or nothing.
 
     It counts the tasks of the project; the dollars are what those of this chat have cost. `install --statusline` puts
     it below the status line that you have, through a script that is quicker than this command; `install

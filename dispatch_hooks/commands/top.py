@@ -15,7 +15,7 @@ from dispatch_hooks.errors import FatalError
 def top(
     everywhere: bool = typer.Option(False, "--all", "-a", help="The tasks of every project."),
 ) -> None:
-    """Look at all tasks live, answer them, cancel, start again.
+    """Look at all tasks live, answer and steer them.
 
     On the left the tasks, what needs you first; on the right one of them: its question with a box to answer in, its
     plan, what it does, what it changed, and what its CLI said. Several of these, status and the chat show the same.

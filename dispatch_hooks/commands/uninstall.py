@@ -18,7 +18,7 @@ def uninstall(
     dry_run: bool = typer.Option(False, "--dry-run", help="Only print what would change."),
     purge: bool = typer.Option(False, "--purge", help="Remove tasks, configuration and log too."),
 ) -> None:
-    """Take our hooks out of Claude Code's settings; untouched ones come back byte for byte.
+    """Take our hooks out of Claude Code's settings. Untouched ones come back byte for byte.
 
     Example: dispatch-hooks uninstall --dry-run
     """
