@@ -197,7 +197,7 @@ class Config(Ours):
         description='Run when you are needed and no Claude Code lives to say so: ["notify-send"], say. {title} and '
         "{text} may stand for what it is told, each as an argument of its own; else both are appended.",
     )
-    env: EnvTable = Field(default_factory=EnvTable)
+    env: EnvTable = Field(default_factory=EnvTable, description="What of your environment workers get.")
     worktree: WorktreeTable = Field(default_factory=WorktreeTable, description="Checkouts of tasks: docs/worktrees.md.")
     models: dict[str, Model] = Field(default_factory=dict, description="Names of yours for models.")
     aliases: dict[str, Alias] = Field(default_factory=dict, description="A model with words of yours: a role.")

@@ -1,5 +1,6 @@
 """The documentation: links lead somewhere, references are the program's, and doctor's words are explained."""
 
+import json
 import re
 import subprocess
 import sys
@@ -52,6 +53,14 @@ def test_links_lead_somewhere(page):
 def test_references_are_what_the_program_says(name):
     made = references.PAGES[name]()
     assert (DOCS / name).read_text(encoding="utf-8") == made, "type: python -m tools.references"
+
+
+def test_every_key_of_the_configuration_stands_on_its_page():
+    schema = json.loads((ROOT / "schemas/config.json").read_text())
+    sections = re.split(r"^## ", references.configuration(), flags=re.M)
+    shown = [set(re.findall(r"^\| `([a-z_]+)` \|", text, re.M)) for text in sections]
+    wanted = [set(table["properties"]) for table in [schema, *schema["$defs"].values()]]
+    assert shown[0] == wanted[0] and sorted(map(sorted, shown)) == sorted(map(sorted, wanted))
 
 
 def test_every_command_shows_an_example():

@@ -5,6 +5,8 @@ tests/test_docs.py holds the files to this text.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from typer.main import get_command
@@ -57,31 +59,46 @@ def _section(path: list[str]) -> str:
 
 def configuration() -> str:
     made = schemas.schema("config")
-    tables = made["$defs"]
-    parts = [CONFIGURATION, _table(made["properties"])]
-    for key, field in made["properties"].items():
-        inner = _inner(field, tables)
-        if inner:
-            name = f"[{key}.NAME]" if "additionalProperties" in field else f"[{key}]"
-            parts.append(f"## `{name}`\n\n{field.get('description', inner.get('description', ''))}".rstrip() + "\n")
-            parts.append(_table(inner["properties"]))
+    tables, places = made["$defs"], {}
+    found = list(_tables(made["properties"], tables))
+    for place, name, _ in found:
+        places.setdefault(name, place)
+    parts = [CONFIGURATION, _table(made["properties"], places)]
+    for place, name, said in found:
+        if places[name] == place:
+            parts.append(f"## `[{place}]`\n\n{_linked(said or tables[name]['description'])}\n")
+            parts.append(_table(tables[name]["properties"], places))
     return "\n".join(parts)
 
 
-def _inner(field: dict, tables: dict) -> dict | None:
-    """The table that a key holds, or holds many of."""
+def _tables(properties: dict, tables: dict, above: str = "") -> Iterator[tuple[str, str, str]]:
+    """(where it stands, its name in the schema, what is said of it) of every table in a table."""
+    for key, field in properties.items():
+        name = _name(field)
+        if name:
+            place = f"{above}{key}.NAME" if "additionalProperties" in field else f"{above}{key}"
+            yield place, name, field.get("description", "")
+            yield from _tables(tables[name]["properties"], tables, f"{place}.")
+
+
+def _name(field: dict) -> str:
+    """The table that a key holds, or holds many of, as the schema calls it."""
     found = field.get("additionalProperties", field)
-    ref = found.get("$ref") if isinstance(found, dict) else None
-    return tables[ref.rpartition("/")[2]] if ref else None
+    return found.get("$ref", "").rpartition("/")[2] if isinstance(found, dict) else ""
 
 
-def _table(properties: dict) -> str:
-    rows = [
-        f"| `{key}` | {_kind(field)} | {_default(field)} | {_cell(field.get('description', ''))} |"
-        for key, field in properties.items()
-        if "$ref" not in field and not isinstance(field.get("additionalProperties"), dict)
-    ]
+def _table(properties: dict, places: dict) -> str:
+    rows = []
+    for key, field in properties.items():
+        kind, said = _link(field, places) or _kind(field), _cell(field.get("description", ""))
+        rows.append(f"| `{key}` | {kind} | {_default(field)} | {said} |")
     return "\n".join(["| key | value | if left out | meaning |", "|---|---|---|---|", *rows]) + "\n"
+
+
+def _link(field: dict, places: dict) -> str:
+    """For a key that holds a table: where that is described."""
+    place = places.get(_name(field))
+    return f"[`[{place}]`](#{place.replace('.', '').lower()})" if place else ""
 
 
 def _kind(field: dict) -> str:
@@ -91,6 +108,8 @@ def _kind(field: dict) -> str:
         return _cell(" or ".join(_kind(each) for each in field["anyOf"]))
     if field.get("type") == "array":
         return f"list of {_kind(field.get('items', {}))}s"
+    if isinstance(field.get("additionalProperties"), dict):
+        return f"table of {_kind(field['additionalProperties'])}s"
     names = {"integer": "number", "string": "text", "boolean": "`true` | `false`", "null": "nothing"}
     name = names.get(field.get("type", ""), field.get("type", "any"))
     low, high = field.get("minimum"), field.get("maximum")
@@ -106,7 +125,11 @@ def _default(field: dict) -> str:
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
+    return _linked(" ".join(text.split()).replace("|", "\\|"))
+
+
+def _linked(text: str) -> str:
+    return re.sub(r"\bdocs/([a-z-]+)\.md", r"[\1](\1.md)", text)
 
 
 PAGES = {"commands.md": commands, "configuration.md": configuration}
