@@ -55,7 +55,7 @@ Example:
 
 \b
 The quickstart goes on from there:
-  {resources.shared("docs")}/quickstart.md
+  {resources.page("quickstart")}
 """
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from dispatch_hooks import files, paths
+from dispatch_hooks import files, paths, resources
 
 DEFAULTS = {
     "default": "claude",
@@ -166,7 +166,7 @@ def _wrong_launchers(tables: dict) -> str:
             return f"launchers.{name}.kind should be one of {', '.join(LAUNCHER_NEEDS)}, it is {kind!r}"
         for key in LAUNCHER_NEEDS[kind]:
             if not table.get(key):
-                return f"launchers.{name} needs {key}; see docs/clusters.md"
+                return f"launchers.{name} needs {key}; see {resources.page('clusters')}"
         for key in ("options", "export", "submit", "poll", "cancel"):
             if not _strings(table.get(key, [])):
                 return f"launchers.{name}.{key} should be a list of words, it is {table[key]!r}"

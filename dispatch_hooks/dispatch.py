@@ -23,6 +23,7 @@ from dispatch_hooks import (
     plan,
     queue,
     resolve,
+    resources,
     tasks,
     transcript,
     worktrees,
@@ -239,7 +240,8 @@ def _no_place(task: dict, settings: dict) -> str:
     """Why it has nowhere to run, "" if it has."""
     if task["launcher"] not in ("local", *settings["launchers"]):
         known = ", ".join(settings["launchers"]) or "none yet"
-        return f'there is no launcher "{task["launcher"]}" in your config.toml ({known}); see docs/clusters.md'
+        where = resources.page("clusters")
+        return f'there is no launcher "{task["launcher"]}" in your config.toml ({known}); see {where}'
     if task["directory"] and not os.path.isdir(os.path.join(task["project"], task["directory"])):
         return f"there is no folder {task['directory']} in {task['project']}"
     return ""

@@ -505,12 +505,12 @@ class Diffstat(Ours):
 class Row(Ours):
     """One task, as `show --json` prints it."""
 
-    id: str
-    title: str
+    id: str = Field(description="What it is called, in commands and in the chat.")
+    title: str = Field(description="The first words of what was asked.")
     state: Literal[State, "asks", "held"] = Field(
         description="asks: a question of it is open; held: it comes after a task that failed, and waits for you."
     )
-    why: str
+    why: str = Field(description="Why it is so, in words.")
     who: str = Field(description="Alias, model or backend.")
     backend: str
     permissions: Permissions
@@ -522,20 +522,20 @@ class Row(Ours):
     work: Literal["open", "merged", "discarded", "empty"] | None = Field(
         description="What became of what it did in its worktree; open while nobody decided. None where it has none."
     )
-    commits: int | None
+    commits: int | None = Field(description="How many commits its branch has.")
     diffstat: Diffstat | None
     shares: list[str] = Field(description="The tasks that are at work in the same folder.")
-    ticked: int
-    items: int
-    made: Time
+    ticked: int = Field(description="Items of its plan that are ticked.")
+    items: int = Field(description="Items of its plan.")
+    made: Time = Field(description="When it was dispatched, in seconds since 1970-01-01 UTC.")
     ended: Time | None
     seconds: int | None = Field(description="How long its present or last run took; none before the first.")
-    cost_usd: float | None
-    tokens: int | None
-    summary: str
-    last: str
-    session: str | None
-    run: int
+    cost_usd: float | None = Field(description="Dollars, where its CLI tells them.")
+    tokens: int | None = Field(description="Tokens, where its CLI tells them.")
+    summary: str = Field(description="What its worker said at the end, cut.")
+    last: str = Field(description="What its worker did last.")
+    session: str | None = Field(description="Its conversation, as its CLI calls it.")
+    run: int = Field(description="Which life of a worker for it this is, from 1 on.")
     questions: list[Open]
 
 
@@ -624,20 +624,29 @@ class Parsed(Ours):
     context: str
 
 
+class ConfigReport(Ours):
+    """`dispatch-hooks config show --json`: what is in force."""
+
+    file: str = Field(description="Where the configuration is, or would be.")
+    broken: str | None = Field(description="Why it is not in force; nothing where it is.")
+    values: Config = Field(description="Every key: docs/configuration.md.")
+    origin: dict[str, str] = Field(alias="from", description="The file that says a key; no key of the defaults.")
+
+
 class ParseReport(Ours):
     """`dispatch-hooks parse --json`: how a prompt would be understood."""
 
     model_config = ConfigDict(extra="allow", strict=True)
 
-    dispatch: bool
+    dispatch: bool = Field(description="Whether it asks for workers.")
     tasks: list[Parsed]
-    reason: str
+    reason: str = Field(description="Why it is understood so, in words.")
 
 
 class Finding(Ours):
-    check: str
+    check: str = Field(description="What was looked at.")
     state: Literal["ok", "warn", "fail"]
-    text: str
+    text: str = Field(description="What was found.")
     fix: str | None = Field(description="What to type.")
     about: str = Field(description="The anchor in docs/troubleshooting.md that explains it.")
 

@@ -30,6 +30,7 @@ MODELS = {
     "doctor": models.DoctorReport,
     "models": models.ModelsReport,
     "stats": models.StatsReport,
+    "config-show": models.ConfigReport,
     "UserPromptSubmit.input": models.UserPromptSubmitInput,
     "UserPromptSubmit.output": models.UserPromptSubmitOutput,
     "Stop.input": models.StopInput,

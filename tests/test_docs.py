@@ -63,6 +63,25 @@ def test_every_key_of_the_configuration_stands_on_its_page():
     assert shown[0] == wanted[0] and sorted(map(sorted, shown)) == sorted(map(sorted, wanted))
 
 
+def test_what_config_show_prints_is_what_its_schema_says(shop):
+    from dispatch_hooks import schemas
+
+    for text in ("", "max_parallel = 3\n[aliases.r]\nmodel = 'opus'\n[budget]\nusd = 2\n"):
+        (shop.root / "config").mkdir(exist_ok=True)
+        (shop.root / "config/config.toml").write_text(text)
+        done = subprocess.run([sys.executable, "-m", "dispatch_hooks", "config", "show", "--json"], env=shop.env,
+                              cwd=shop.project, capture_output=True, text=True, check=True)  # fmt: skip
+        assert schemas.wrong("config-show", json.loads(done.stdout)) == ""
+
+
+def test_each_option_json_names_the_page_that_has_its_fields():
+    described = set(re.findall(r"^## (.+?)(?: [A-Z]+)? --json$", references.reports(), re.M)) | {"show"}
+    sections = re.split(r"^## ", references.commands(), flags=re.M)[1:]
+    having = {text.partition("\n")[0] for text in sections if "--json " in text.partition("Options:")[2]}
+    assert having == described
+    assert all("docs/json.md" in text for text in sections if text.partition("\n")[0] in having)
+
+
 def test_every_command_shows_an_example():
     sections = re.split(r"^## ", references.commands(), flags=re.M)[1:]
     without = {text.partition("\n")[0] for text in sections if "Example" not in text}

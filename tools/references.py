@@ -34,6 +34,25 @@ CONFIGURATION = """\
 (`python -m tools.references`).
 """
 
+JSON = """\
+# For programs
+
+What the commands with `--json` print, field by field, written from the models that make the schemas
+(`python -m tools.references`). The schemas are JSON Schema, in the folder `schemas` beside the folder of this page, in
+a checkout and in an installed package alike; `dispatch-hooks --help` says where that is. A path is one for `jq`, and
+*nothing* is `null`. `show TASK --json` prints one of the `tasks[]` of `status --json` (`schemas/show.json`).
+
+"""
+
+REPORTS = {
+    "status": "status --json",
+    "stats": "stats --json",
+    "doctor": "doctor --json",
+    "models": "models --json",
+    "parse": "parse PROMPT --json",
+    "config-show": "config show --json",
+}
+
 
 def commands() -> str:
     root = get_command(cli.app)
@@ -102,10 +121,12 @@ def _link(field: dict, places: dict) -> str:
 
 
 def _kind(field: dict) -> str:
+    if "$ref" in field:
+        return "object"
     if "enum" in field:
         return _cell(" | ".join(f"`{value}`" for value in field["enum"]))
     if "anyOf" in field:
-        return _cell(" or ".join(_kind(each) for each in field["anyOf"]))
+        return " or ".join(_kind(each) for each in field["anyOf"])
     if field.get("type") == "array":
         return f"list of {_kind(field.get('items', {}))}s"
     if isinstance(field.get("additionalProperties"), dict):
@@ -132,7 +153,35 @@ def _linked(text: str) -> str:
     return re.sub(r"\bdocs/([a-z-]+)\.md", r"[\1](\1.md)", text)
 
 
-PAGES = {"commands.md": commands, "configuration.md": configuration}
+def reports() -> str:
+    return JSON + "\n".join(_report(name, words) for name, words in REPORTS.items())
+
+
+def _report(name: str, words: str) -> str:
+    made = schemas.schema(name)
+    rows = [f"| `{path}` | {kind} | {_cell(said)} |" for path, kind, said in _fields(made, made.get("$defs", {}))]
+    table = "\n".join(["| field | value | meaning |", "|---|---|---|", *rows])
+    return f"## {words}\n\nSchema: `schemas/{name}.json`.\n\n{table}\n"
+
+
+def _fields(table: dict, tables: dict, above: str = "") -> Iterator[tuple[str, str, str]]:
+    """(path, what it is, what it means) of all that is in an object, and of what is in that."""
+    for key, field in table["properties"].items():
+        forms = field.get("anyOf", [field])
+        inner, mark = next((found for found in map(_inner, forms) if found[0]), ("", ""))
+        said = field.get("description") or forms[0].get("description") or tables.get(inner, {}).get("description", "")
+        yield f"{above}{key}{mark}", _kind(field), said
+        if inner and inner != "Config":
+            yield from _fields(tables[inner], tables, f"{above}{key}{mark}.")
+
+
+def _inner(field: dict) -> tuple[str, str]:
+    """(the object in a field, as the schema calls it, the mark of how many there are)."""
+    mark = "[]" if "items" in field else ".NAME" if isinstance(field.get("additionalProperties"), dict) else ""
+    return _name(field.get("items", field)), mark
+
+
+PAGES = {"commands.md": commands, "configuration.md": configuration, "json.md": reports}
 
 
 def main() -> None:

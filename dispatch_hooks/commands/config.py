@@ -36,7 +36,7 @@ def path() -> None:
 
 
 @app.command("show")
-def show(as_json: bool = typer.Option(False, "--json", help="Print it for a program.")) -> None:
+def show(as_json: bool = typer.Option(False, "--json", help="Print it for a program, as docs/json.md says.")) -> None:
     """Print what is in force, and what of it the file says.
 
     Example: dispatch-hooks config show

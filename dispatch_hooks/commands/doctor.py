@@ -15,7 +15,7 @@ STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 def doctor(
     fix: bool = typer.Option(False, "--fix", help="Do what is safe: modes, compiling, lost tasks, outdated hooks."),
-    as_json: bool = typer.Option(False, "--json", help="Print it for a program (schemas/doctor.json)."),
+    as_json: bool = typer.Option(False, "--json", help="Print it for a program, as docs/json.md says."),
     launcher: str = typer.Option("", "--launcher", metavar="NAME", help="Send a probe there, and say what is missing."),
 ) -> None:
     """Say what is wrong, and what to type. Everything is looked at; exit status 1 where something fails.
@@ -66,7 +66,7 @@ def show(findings: list[Finding], done: list[str]) -> None:
     wrong = dict.fromkeys(finding.about() for finding in findings if finding.state != "ok")
     if wrong:
         more = ", ".join(f"#{anchor}" for anchor in wrong)
-        console.print(Text(f"about them: {resources.shared('docs')}/troubleshooting.md ({more})"))
+        console.print(Text(f"about them: {resources.page('troubleshooting')} ({more})"))
     console.print(Text(summary(findings)))
 
 

@@ -12,7 +12,7 @@ from dispatch_hooks import catalogue, config, listing, resolve
 
 def models(
     refresh: bool = typer.Option(False, "--refresh", "-r", help="Ask the worker CLIs now; else at most once a day."),
-    as_json: bool = typer.Option(False, "--json", help="Print it for a program (schemas/models.json)."),
+    as_json: bool = typer.Option(False, "--json", help="Print it for a program, as docs/json.md says."),
 ) -> None:
     """List the models that can be dispatched. Those are yours, and what the worker CLIs have.
 

@@ -13,7 +13,7 @@ from dispatch_hooks.commands import here
 
 def parse(
     prompt: list[str] = typer.Argument(None, help="The prompt; without it, stdin is read."),
-    as_json: bool = typer.Option(False, "--json", help="Print it for a program."),
+    as_json: bool = typer.Option(False, "--json", help="Print it for a program, as docs/json.md says."),
 ) -> None:
     """Explain how a prompt would be understood. Nothing is started.
 

@@ -11,7 +11,7 @@ from dispatch_hooks.commands import find, task_ids
 def show(
     task: str = typer.Argument(help="The task.", autocompletion=task_ids),
     output: bool = typer.Option(False, "--output", help="Print what the worker wrote into its output.md."),
-    as_json: bool = typer.Option(False, "--json", help="Print it for a program."),
+    as_json: bool = typer.Option(False, "--json", help="Print it for a program, as docs/json.md says."),
 ) -> None:
     """Show a task: its state, checklist, question and summary.
 

@@ -19,7 +19,7 @@ UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
 def stats(
     since: str = typer.Option("", "--since", "-s", help="Only runs that began since: 24h, 7d, 2w or 2026-11-01."),
     everywhere: bool = typer.Option(False, "--all", "-a", help="The tasks of every project."),
-    as_json: bool = typer.Option(False, "--json", help="Print it for a program (schemas/stats.json)."),
+    as_json: bool = typer.Option(False, "--json", help="Print it for a program, as docs/json.md says."),
 ) -> None:
     """Show what the workers used. That is tokens, and dollars where their CLI tells them.
 

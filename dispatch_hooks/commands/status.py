@@ -16,7 +16,7 @@ NONE = "no tasks in this project yet; in Claude Code, type for example: dispatch
 def status(
     everywhere: bool = typer.Option(False, "--all", "-a", help="The tasks of every project."),
     limit: int = typer.Option(30, "--limit", "-n", min=0, help="How many to list; 0: all. Programs get all."),
-    as_json: bool = typer.Option(False, "--json", help="Print it for a program (schemas/status.json)."),
+    as_json: bool = typer.Option(False, "--json", help="Print it for a program, as docs/json.md says."),
     watch: bool = typer.Option(False, "--watch", "-w", help="Stay, and show every change, until Ctrl-C."),
 ) -> None:
     """List the tasks of this project: what needs you comes first.

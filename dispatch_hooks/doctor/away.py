@@ -42,7 +42,7 @@ def examine(ground: Ground, name: str, progress: Callable[[str], None], patience
 def _table(name: str) -> dict:
     found = config.load()
     if name not in found["launchers"]:
-        known = ", ".join(found["launchers"]) or "none; docs/clusters.md shows how to add one"
+        known = ", ".join(found["launchers"]) or f"none; {resources.page('clusters')} shows how to add one"
         raise FatalError(f'there is no launcher "{name}" in {paths.config_file()}; there are: {known}')
     return launchers.table(name, found)
 
