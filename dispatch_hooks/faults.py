@@ -37,7 +37,7 @@ def keys(model: Any, path: tuple = ()) -> list[str]:
 def near(name: str, known: list[str]) -> str:
     """What a name was perhaps meant to be, else all that it could be."""
     found = difflib.get_close_matches(name, known, 2, 0.6)
-    return f"do you mean {' or '.join(found)}?" if found else f"there are {', '.join(known)}"
+    return f"do you mean {' or '.join(found)}?" if found else f"there are {', '.join(known) or 'none'}"
 
 
 def _line(error: dict, model: Any) -> str:

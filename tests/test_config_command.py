@@ -188,6 +188,12 @@ def test_set_refuses_and_changes_nothing(run, source, args, words):
     assert source.read_text() == MINE
 
 
+def test_a_name_that_is_not_there_is_not_removed_and_those_that_are_there_are_named(run, source):
+    assert run("remove", "nope")[2].endswith('"nope" is not in your configuration; there are none\n')
+    source.write_text("[aliases.reviewer]\nmodel = 'opus'\n")
+    assert run("remove", "nope")[2].endswith("there are reviewer\n")
+
+
 def test_a_refusal_names_the_file_and_what_to_type(run, source):
     _, _, err = run("set", "wake", "al")
     assert str(source) in err

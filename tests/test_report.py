@@ -4,6 +4,7 @@ import html
 import re
 import shutil
 import subprocess
+import time
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -108,6 +109,21 @@ def test_side_by_side_is_the_union_and_one_after_another_the_sum():
     (bout,) = spans.bouts([span("a", 0, 100), span("b", 50, 150), span("c", 200, 250)])
     assert (bout.wall, bout.work, bout.length) == (200, 250, 250)
     assert [begun for begun, _ in bout.sequence()] == [0, 100, 200]
+
+
+def test_a_run_of_a_moment_beside_one_of_a_day_has_a_bar_and_the_page_says_its_time_zone(past, monkeypatch):
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    folders = [past.task("short", "Short", [(0, 1, "finished", None, None)]),
+               past.task("long", "Long", [(1, 80_000, "checked", None, None)])]  # fmt: skip
+    try:
+        said = page.page([gather.entry(folder, T0 + 90_000) for folder in folders], "two", T0 + 90_000)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    widths = [float(found) for found in re.findall(r'<rect class="finished[^"]*"[^>]* width="([\d.]+)%"', said)]
+    assert widths and min(widths) == page.LEAST
+    assert re.search(r'<p class="quiet">\d{4}-\d\d-\d\d \d\d:\d\d CES?T \(UTC\+0[12]00\), by', said)
 
 
 def test_a_long_pause_parts_two_bouts():

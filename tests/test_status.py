@@ -192,6 +192,13 @@ def test_no_line_is_wider_than_the_terminal(rows, width):
         assert r["state"] in shown
 
 
+def test_a_line_that_is_cut_is_joined_by_one_space():
+    said = "one two three four five six seven eight nine ten eleven twelve"
+    for width in range(20, 60):
+        (line,) = table._wrapped(said, width, "", 1)
+        assert said.startswith(line.plain.strip().removesuffix("…").rstrip()) and line.cell_len <= width
+
+
 BARS = [(0, 0, "░░░░"), (1, 100, "█░░░"), (99, 100, "███░"), (3, 3, "████")]
 
 

@@ -60,6 +60,17 @@ def test_a_worker_is_told_what_it_does_not_see(repo):
     assert "on branch dispatch/reader-1-1" in prompt
 
 
+def test_diff_says_so_where_nothing_is_changed_yet(repo, monkeypatch, capsys):
+    from dispatch_hooks.commands import diff
+
+    monkeypatch.chdir(repo.project)
+    folder = dispatched(repo, "thinker", "exec sleep 600")
+    repo.wait(folder, "running")
+    wait_until(lambda: record(folder)["state"] == "open")
+    diff.diff("thinker-1-1", False)
+    assert capsys.readouterr() == ("", "thinker-1-1 has changed nothing yet\n")
+
+
 def test_a_worktree_without_a_change_goes_and_so_does_its_branch(repo):
     folder = dispatched(repo, "looker", TICK)
     repo.wait(folder, "finished")

@@ -29,6 +29,8 @@ def diff(
     new = showing.new_files(folder)
     if new:
         typer.echo(f"and {len(new)} new, not committed: {', '.join(map(repr, new[:10]))}", err=True)
+    elif not text:
+        typer.echo(f"{task} has changed nothing yet", err=True)
 
 
 def _painted(line: str) -> str:

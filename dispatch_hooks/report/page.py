@@ -21,6 +21,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 QUIET = {"\n", "\t"}
 
+LEAST = 0.8
+"""Percent of a bar that the shortest run takes: two pixels and its border on a phone."""
+
 
 def page(entries: list[dict], title: str, now: float | None = None) -> str:
     """The whole page about tasks as gather.entry tells of them."""
@@ -69,7 +72,8 @@ def _environment() -> jinja2.Environment:
         loader=jinja2.FileSystemLoader(HERE), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, finalize=_shown,
     )  # fmt: skip
-    made.filters.update(age=age, clock=clock, day=day, money=money, count=count, share=share, diff=diff_lines)
+    made.filters.update(age=age, clock=clock, day=day, money=money, count=count, share=share)
+    made.filters.update(width=width, zone=zone, diff=diff_lines)
     return made
 
 
@@ -107,8 +111,17 @@ def count(tokens: int | None) -> str:
 
 
 def share(part: float, whole: float) -> str:
-    """A length on a bar. Some browsers draw nothing below a pixel or so."""
+    """A length on a bar."""
     return f"{100 * part / whole:.3f}%"
+
+
+def width(part: float, whole: float) -> str:
+    """The same for what is to be seen, however short it was."""
+    return f"{max(100 * part / whole, LEAST):.3f}%"
+
+
+def zone(at: float) -> str:
+    return time.strftime("%Z (UTC%z)", time.localtime(at))
 
 
 def diff_lines(text: str) -> list[tuple[str, str]]:

@@ -129,6 +129,8 @@ def _wrapped(said: str, width: int, style: str, most: int) -> list[Text]:
 
     inner = max(width - len(GAP), 10)
     folded = list(Text(said, style).wrap(Console(width=inner), inner))
+    for line in folded:
+        line.rstrip()
     if len(folded) > most:
         last = Text(" ").join([folded[most - 1], folded[most]])
         last.truncate(inner - 1, overflow="crop")
