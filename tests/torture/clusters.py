@@ -134,8 +134,9 @@ class Clusters:
 
     def _faults(self, folder: str) -> list[str]:
         status, name = tasks.status(folder), os.path.basename(folder)
-        ends = [e["kind"] for e in inbox.pending(self.lab.chat) if e["task"] == name and e["kind"] in OVER]
-        faults = []
+        told = [event for event in inbox.pending(self.lab.chat) if event["task"] == name]
+        ends = [event["kind"] for event in told if event["kind"] in OVER]
+        faults = self._unheard(folder, [event["question"] for event in told if event["kind"] == "question"])
         if status["state"] not in OVER:
             faults.append(f"{name} is {status['state']}: {engine.last_word(folder)}")
         elif ends != [status["state"]]:
@@ -145,6 +146,14 @@ class Clusters:
         if status["state"] == "failed" and remote.job(folder).get("id") not in self.killed:
             faults.append(f"{name} failed though nobody killed its job: {status['why']}")
         return [*faults, *(f"{name} asks in vain" for _ in questions.waiting(folder))]
+
+    def _unheard(self, folder: str, told: list[int]) -> list[str]:
+        """Each question is told once; a job that was killed may ask and not come to telling."""
+        asked = {question["n"] for question in questions.every(folder)}
+        doubled = [n for n, times in Counter(told).items() if times > 1]
+        untold = asked - set(told) if remote.job(folder).get("id") not in self.killed else ()
+        name = os.path.basename(folder)
+        return [*(f"{name} told question {n} twice" for n in doubled), *(f"{name} never told {n}" for n in untold)]
 
     def _ticked(self, folder: str) -> bool:
         plan = self.lab.project / ".dispatch/tasks" / os.path.basename(folder) / "plan.md"
