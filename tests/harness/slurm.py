@@ -1,7 +1,8 @@
 """A real Slurm on this machine: munged, slurmctld and two slurmd, of Debian's packages, in a folder of their own.
 
 Two nodes on one host (NodeHostname and ports of their own), no cgroups (proctrack/pgid, task/none), so it runs in a
-container. Needs root, as munged and slurmd do.
+container. Jobs of the partition `urgent` take the place of those of `main`, which go back into the queue. Needs root,
+as munged and slurmd do.
 """
 
 import contextlib
@@ -53,7 +54,10 @@ SwitchType=switch/none
 PluginDir={plugins}
 DefMemPerCPU=64
 NodeName={nodes} NodeHostname={host} NodeAddr=127.0.0.1 Port={ports} CPUs=256 RealMemory=100000 State=UNKNOWN
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE OverSubscribe=NO State=UP
+PartitionName=urgent Nodes=ALL PriorityTier=10 MaxTime=INFINITE OverSubscribe=NO State=UP
 """
 
 
