@@ -78,9 +78,9 @@ def cancelled(folder: str) -> bool:
     return os.path.lexists(_mark(folder))
 
 
-def cancelled_at(folder: str) -> float:
-    """When the person wanted it ended."""
-    return os.stat(_mark(folder)).st_mtime
+def cancelled_for(folder: str) -> float:
+    """For how many seconds the person has wanted it ended."""
+    return files.age(_mark(folder))
 
 
 def forget_cancel(folder: str) -> None:

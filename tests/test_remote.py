@@ -31,7 +31,7 @@ from dispatch_hooks import (
 from dispatch_hooks.doctor import away as away_probe
 from dispatch_hooks.doctor import ground as doctor_ground
 from dispatch_hooks.errors import FatalError
-from dispatch_hooks.remote import engine
+from dispatch_hooks.remote import engine, handover
 from tests.harness.waiting import wait_until
 from tests.product import TICK
 
@@ -188,7 +188,7 @@ class TestEveryEngine:
         away.script("slow", "touch begun; exec sleep 600")
         folder = send(away, "slow")
         wait_until(lambda: tasks.status(folder)["state"] == "running", 90, lambda: _log(folder))
-        assert steer.cancel(folder, dict(os.environ)) == "cancelling"
+        assert steer.cancel(folder, dict(os.environ)).startswith("cancel")  # it may be so meanwhile
         settled(away, folder, "cancelled")
         assert tasks.active() == [] and away.pending() == []
 
@@ -385,6 +385,20 @@ class TestLease:
         kill(folder)
         os.remove(engineered.root / "engine" / remote.job(folder)["id"])
         assert "does not know its job" in settled(engineered, folder, "lost")["why"]
+
+
+    @pytest.mark.parametrize("ahead", [-3600, 3600])
+    def test_a_cancelled_worker_has_its_time_whatever_the_clock_here_says(self, engineered, quick, ahead):
+        engineered.script("slow", "exec sleep 600")
+        folder = send(engineered, "slow")
+        pids = running(folder) and supervisors(folder)
+        processes.signal_all(pids, signal.SIGSTOP)
+        try:
+            inputs.cancel(folder)
+            assert not handover.cancel(folder, config.load(), time.time() + ahead)
+        finally:
+            processes.signal_all(pids, signal.SIGCONT)
+        settled(engineered, folder, "cancelled")
 
 
 class TestHandingOver:

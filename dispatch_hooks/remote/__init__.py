@@ -25,14 +25,14 @@ def elsewhere(task: dict) -> bool:
 
 
 def job(folder: str) -> dict:
-    return files.read_json(_job_file(folder)) or {}
+    return files.read_json(job_file(folder)) or {}
 
 
 def set_job(folder: str, known: dict) -> None:
-    files.write_json(_job_file(folder), known)
+    files.write_json(job_file(folder), known)
 
 
-def _job_file(folder: str) -> str:
+def job_file(folder: str) -> str:
     return os.path.join(folder, "job.json")
 
 

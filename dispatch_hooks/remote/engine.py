@@ -94,16 +94,6 @@ def verdict(folder: str, config: dict, now: float) -> tuple[str, str] | None:
     said = word(folder, config, now)
     if said["state"] == "ended" and now - said["since"] >= SETTLE:
         return "failed", said["why"]
-    if said["state"] == "unknown" and age(folder) > SILENT:
+    if said["state"] == "unknown" and files.age(remote.lease_file(folder), remote.job_file(folder)) > SILENT:
         return "lost", f"{remote.job(folder)['launcher']} does not know its job any more"
     return None
-
-
-def age(folder: str) -> float:
-    """Seconds since a far supervisor renewed its lease (or its job was recorded), by the file server's clock alone."""
-    probe = os.path.join(folder, f".now.{os.getpid()}")
-    files.touch(probe)
-    now = os.stat(probe).st_mtime
-    files.remove(probe)
-    marks = [os.path.join(folder, name) for name in ("lease", "job.json")]
-    return now - max((os.stat(mark).st_mtime for mark in marks if os.path.exists(mark)), default=now)

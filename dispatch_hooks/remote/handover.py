@@ -92,7 +92,7 @@ def _due(folder: str, config: dict, now: float) -> bool:
     said = engine.word(folder, config, now)["state"]
     begun = said in ("pending", "unknown") and remote.lease(folder) and not engine.requeued(folder)
     runs = said in ("running", "silent") or begun  # what it said may be older than the lease
-    return not runs or now - inputs.cancelled_at(folder) > PRESS
+    return not runs or inputs.cancelled_for(folder) > PRESS
 
 
 def end(folder: str, config: dict) -> None:
