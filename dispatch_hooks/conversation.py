@@ -47,7 +47,7 @@ def _perhaps_lost(folder: str) -> str:
     last = tasks.status(folder)
     if last["state"] not in ("lost", "failed", *tasks.RUNNING) or not last.get("started"):
         return ""
-    words = briefing.said(**inputs.told(folder, last.get("taken") or inputs.NOTHING, last["started"]))
+    words = briefing.said(**inputs.told(folder, last))
     return briefing.CUT + words if words else ""
 
 

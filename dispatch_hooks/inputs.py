@@ -33,12 +33,12 @@ def everything(folder: str) -> dict:
     return {"answers": [pair for pair in pairs if pair[0]], "notes": questions.notes(folder)}
 
 
-def told(folder: str, taken: dict, since: float) -> dict:
-    """What of the person's words workers have been told, if it was said after a time."""
-    found = everything(folder)
-    answers = [pair for pair in found["answers"] if pair[1]["n"] in taken["answers"] and pair[1]["at"] >= since]
-    notes = [note for note in found["notes"] if note["n"] in taken["notes"] and note["at"] >= since]
-    return {"answers": answers, "notes": notes}
+def told(folder: str, status: dict) -> dict:
+    """What of the person's words the last run was told while it ran."""
+    found, taken, before = everything(folder), status.get("taken") or NOTHING, status.get("opened") or NOTHING
+    new = {kind: set(taken[kind]) - set(before[kind]) for kind in NOTHING}
+    answers = [pair for pair in found["answers"] if pair[1]["n"] in new["answers"]]
+    return {"answers": answers, "notes": [note for note in found["notes"] if note["n"] in new["notes"]]}
 
 
 def numbers(said: dict | None) -> set[tuple[str, int]]:

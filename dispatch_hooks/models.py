@@ -368,6 +368,7 @@ class Status(Ours):
     worktree: Worktree | None = None
     shares: list[str] | None = Field(None, description="The tasks that were at work in the same folder.")
     taken: Taken | None = None
+    opened: Taken | None = Field(None, description="What it had been told when its last run began.")
 
 
 class Question(Ours):

@@ -60,7 +60,7 @@ def row(folder: str) -> dict | None:
         "items": items,
         "made": task["made"],
         "ended": status.get("ended"),
-        "seconds": round(end - status["started"]) if status.get("started") else None,
+        "seconds": max(0, round(end - status["started"])) if status.get("started") else None,
         "cost_usd": status.get("cost_usd"),
         "tokens": status.get("tokens"),
         "summary": status.get("summary") or "",

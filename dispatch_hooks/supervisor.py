@@ -252,6 +252,7 @@ class Run:
             who=self.task["alias"] or self.task["model"] or self.task["backend"],
         )
         inputs.take(self.status, self.said)
+        self.status["opened"] = self.status["taken"]
         sharing.begin(self.task, self.status)
         self.ledger.save()
         self.ledger.log(f"run {self.status['run']} started")
