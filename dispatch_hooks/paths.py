@@ -6,6 +6,7 @@ inherits it through the environment.
 
 from __future__ import annotations
 
+import functools
 import os
 import stat
 import sys
@@ -25,6 +26,7 @@ def dirs() -> Dirs:
     return split(os.environ.get(ENV, "")) or installed() or default()
 
 
+@functools.cache
 def split(text: str) -> Dirs | None:
     lines = text.split("\n")
     return Dirs(*lines[:4]) if len(lines) >= 4 and all(os.path.isabs(line) for line in lines[:4]) else None

@@ -14,9 +14,11 @@ as long as the engine believes in it; when it is over without a record of its en
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import time
+from collections.abc import Callable
 
 from dispatch_hooks import (
     after,
@@ -44,10 +46,11 @@ def recover(env: dict, now: float | None = None) -> list[str]:
     now = time.time() if now is None else now
     for batch in dispatch.unfinished():
         _each(batch["name"], lambda batch=batch: dispatch.launch(batch, env))
+    settings = functools.cache(config.load)  # read once, and not at all where no engine has a task
     lost = [
         tasks.key(folder)
         for folder in dict.fromkeys([*tasks.active(), *tasks.handed_over()])
-        if _each(tasks.key(folder), lambda folder=folder: _recover(folder, env, now)) == "lost"
+        if _each(tasks.key(folder), lambda folder=folder: _recover(folder, env, now, settings)) == "lost"
     ]
     _outstanding()
     return lost
@@ -55,7 +58,7 @@ def recover(env: dict, now: float | None = None) -> list[str]:
 
 def one(folder: str, env: dict, now: float) -> None:
     """Puts one task right, for somebody who waits for it."""
-    _each(tasks.key(folder), lambda: _recover(folder, env, now))
+    _each(tasks.key(folder), lambda: _recover(folder, env, now, config.load))
 
 
 def _each(name: str, act) -> str | None:
@@ -67,15 +70,16 @@ def _each(name: str, act) -> str | None:
         return "fault"
 
 
-def _recover(folder: str, env: dict, now: float) -> str:
-    task, status = salvage.task(folder), tasks.status(folder)
+def _recover(folder: str, env: dict, now: float, settings: Callable[[], dict]) -> str:
+    task = salvage.task(folder)
     if task is None and os.path.isdir(folder) and tasks.supervised(folder):
         return "alive"
     if task is None:
         tasks.deactivate(folder)
         return "gone"
     if tasks.handed(folder):
-        return _of_engine(folder, task, env, now)
+        return _of_engine(folder, task, env, now, settings)
+    status = tasks.status(folder)
     if tasks.supervised(folder) or _elsewhere(status):
         return "alive"
     if status["state"] in tasks.UNSTARTED and not inputs.cancelled(folder):
@@ -94,7 +98,7 @@ def _recover(folder: str, env: dict, now: float) -> str:
     return was
 
 
-def _of_engine(folder: str, task: dict, env: dict, now: float) -> str:
+def _of_engine(folder: str, task: dict, env: dict, now: float, settings: Callable[[], dict]) -> str:
     """A task that was handed to an engine: alive as long as that believes in it.
 
     What its far supervisor recorded goes before the engine's words, and the record before the marker is taken away:
@@ -102,13 +106,12 @@ def _of_engine(folder: str, task: dict, env: dict, now: float) -> str:
     """
     if files.held(tasks.lock_file(folder)):
         return "alive"  # it is being handed over
-    settings = config.load()
     if inputs.cancelled(folder):
-        return "cancelled" if handover.cancel(folder, settings, now) else "alive"
+        return "cancelled" if handover.cancel(folder, settings(), now) else "alive"
     if not remote.job(folder).get("id"):
         launchers.start(folder, env)  # nobody knows whether the engine took it: it is asked
         return "started"
-    over = engine.verdict(folder, settings, now)
+    over = engine.verdict(folder, settings(), now)
     lock = files.lock(tasks.lock_file(folder)) if over else None
     if lock is None:
         return "alive"
@@ -123,7 +126,7 @@ def _of_engine(folder: str, task: dict, env: dict, now: float) -> str:
     finally:
         os.close(lock)
         queue.ring()
-    return _recover(folder, env, now)
+    return _recover(folder, env, now, settings)
 
 
 def _elsewhere(status: dict) -> bool:
