@@ -16,7 +16,7 @@ import time
 
 from dispatch_hooks import after, config, digest, files, hosts, inbox, inputs, processes, recover, tasks
 from dispatch_hooks.host import delivery, log_fault, session_end, worker
-from dispatch_hooks.remote import post
+from dispatch_hooks.remote import engine, post
 
 WAKE = 77
 """The one exit code that the gate turns into 2, Claude Code's sign to wake; no other way to end has it."""
@@ -55,6 +55,7 @@ def watch(env: dict) -> int:
     lock = files.lock(hosts.place(pid, "watcher.lock"))
     if lock is None:
         return 0
+    engine.patience = engine.PATIENT
     return Watcher(pid, env, lock).live()
 
 

@@ -95,10 +95,10 @@ class Paper:
 
 
 PAPER = """#!/bin/sh
-cd {top}; verb=$1; shift
+cd {top}; verb=$1; shift; echo $verb >> asked
 case $verb in
 submit) cat > /dev/null; echo $1 >> submitted; while [ -e busy ]; do sleep 0.05; done; echo pending no room > $1 ;;
-poll) for job; do [ ! -e $job ] || echo $job $(cat $job); done ;;
+poll) [ ! -e silent ] || exec sleep 600; for job; do [ ! -e $job ] || echo $job $(cat $job); done ;;
 cancel) echo ended cancelled > $1; echo $1 >> cancelled ;;
 esac
 """
@@ -433,6 +433,32 @@ def test_what_its_engine_puts_back_into_its_queue_waits_and_is_told_again_what_i
     files.write_json(remote.lease_file(folder), {"who": {}, "beat": 2, "node": "n8"})
     row = overview.row(folder)
     assert (row["state"], row["where"]) == ("running", "engine n8")
+
+
+def test_an_engine_that_is_silent_holds_nobody_up_for_long_nor_everybody(paper, monkeypatch):
+    folder = paper.pending()
+    (paper.top / "silent").touch()
+    (paper.top / "asked").unlink()
+    files.clear(os.path.join(paths.dirs().state, "remote", ".engines"))
+    monkeypatch.setattr(engine, "patience", 0.5)
+    for _ in range(3):
+        recover.recover(dict(os.environ))
+    assert (paper.top / "asked").read_text() == "poll\n", "who comes later reads what the first was told"
+    assert "did not answer" in overview.row(folder)["why"]
+    monkeypatch.setattr(engine, "patience", 1.0)
+    recover.recover(dict(os.environ))
+    assert (paper.top / "asked").read_text() == "poll\npoll\n", "a watcher, which waits longer, asks all the same"
+    (paper.top / "silent").unlink()
+    monkeypatch.setattr(engine, "SILENCE", 0.2)
+
+
+def test_what_is_the_same_for_all_tasks_is_read_once(paper, monkeypatch):
+    for _ in range(3):
+        paper.pending()
+    loads = []
+    monkeypatch.setattr(config, "load", lambda load=config.load: loads.append(1) or load())
+    recover.recover(dict(os.environ))
+    assert len(loads) == 1
 
 
 class Killed(BaseException):

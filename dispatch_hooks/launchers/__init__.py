@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class Launcher(Protocol):
-        """settings: the launcher's table of the config, with its "launcher" (its name)."""
+        """settings: the launcher's table of the config, with its "launcher" (its name), and "seconds": how long an
+        answer to look may take.
+        """
 
         def start(self, settings: dict, job: dict) -> str:
             """Submits a job and returns the engine's name for it. OSError, with the engine's words, when it cannot.
@@ -87,7 +89,11 @@ PASSES = (
 """What engines say of a trouble that passes by itself (Slurm's: slurm_errno.c; a limit of jobs passes, too)."""
 
 
-def ask(argv: list[str], feed: str = "", env: dict | None = None, seconds: float = 20.0) -> str:
+LONG = 20.0
+"""Seconds that an engine's command may take where nothing else is said."""
+
+
+def ask(argv: list[str], feed: str = "", env: dict | None = None, seconds: float = LONG) -> str:
     """Runs a command of an engine; what it printed.
 
     OSError, with its last line, when it failed; BlockingIOError when it may do better in a while: it gave no answer, or

@@ -29,7 +29,8 @@ def look(settings: dict, jobs: list[str]) -> dict[str, dict]:
     """One question for all of them where the template takes {jobs}, else one each."""
     words = settings["poll"]
     each = [jobs] if "{jobs}" in words else [[job] for job in jobs]
-    said = [launchers.ask(_spread(words, some)) for some in each]
+    patience = settings.get("seconds", launchers.LONG)
+    said = [launchers.ask(_spread(words, some), seconds=patience) for some in each]
     return {job: found for text in said for job, found in _verdicts(text, set(jobs))}
 
 

@@ -61,21 +61,22 @@ def script(job: dict) -> str:
 
 
 def look(settings: dict, jobs: list[str]) -> dict[str, dict]:
-    rows, wanted = launchers.ask([*QUEUE, "--format=%i|%T|%N|%r"]).splitlines(), set(jobs)
+    seconds, wanted = settings.get("seconds", launchers.LONG), set(jobs)
+    rows = launchers.ask([*QUEUE, "--format=%i|%T|%N|%r"], seconds=seconds).splitlines()
     found = {row[0]: verdict(*row[1:]) for row in _rows(rows) if row[0] in wanted}
     gone = [job for job in jobs if job not in found]
-    return {**_accounted(gone), **found} if gone else found
+    return {**_accounted(gone, seconds), **found} if gone else found
 
 
 def _rows(lines: list[str]) -> list[list[str]]:
     return [row for line in lines if len(row := line.split("|", 3)) == 4]
 
 
-def _accounted(jobs: list[str]) -> dict[str, dict]:
+def _accounted(jobs: list[str], seconds: float) -> dict[str, dict]:
     """What the accounting knows of jobs that the controller has forgotten; many clusters keep none."""
     argv = ["sacct", "--noheader", "--parsable2", "--allocations", f"--jobs={','.join(jobs)}"]
     try:
-        rows = launchers.ask([*argv, "--format=JobIDRaw,State,NodeList,Reason"]).splitlines()
+        rows = launchers.ask([*argv, "--format=JobIDRaw,State,NodeList,Reason"], seconds=seconds).splitlines()
     except OSError:
         return {}
     return {row[0]: verdict(*row[1:]) for row in _rows(rows)}

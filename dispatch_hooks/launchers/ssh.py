@@ -26,7 +26,8 @@ def start(settings: dict, job: dict) -> str:
 
 
 def look(settings: dict, jobs: list[str]) -> dict[str, dict]:
-    rows = (line.split("|", 2) for line in _far(settings, ["look"], "\n".join(jobs)))
+    patience = settings.get("seconds", launchers.LONG)
+    rows = (line.split("|", 2) for line in _far(settings, ["look"], "\n".join(jobs), patience))
     where = settings["host"]
     return {job: {"state": state, "why": why, "where": where} for job, state, why in rows}
 
@@ -45,10 +46,10 @@ def _one(said: list[str]) -> str:
     return said[0]
 
 
-def _far(settings: dict, words: list[str], feed: str = "") -> list[str]:
+def _far(settings: dict, words: list[str], feed: str = "", seconds: float = launchers.LONG) -> list[str]:
     """What the far side answers, without what its login files say."""
     script = os.path.join(launchers.there(settings, resources.shared("hooks")), "far.py")
     command = [launchers.python(settings), "-I", "-S", script, *words]
     argv = ["ssh", "-T", "-o", "BatchMode=yes", *settings.get("options", []), "--", settings["host"]]
-    said = launchers.ask([*argv, shlex.join(command)], feed).splitlines()
+    said = launchers.ask([*argv, shlex.join(command)], feed, seconds=seconds).splitlines()
     return [line.removeprefix(far.SAYS) for line in said if line.startswith(far.SAYS)]

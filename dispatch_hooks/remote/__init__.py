@@ -1,7 +1,7 @@
 """Tasks whose supervisor runs on another machine, under an engine (a launcher other than local).
 
     <state>/remote/<project>~<id>     a marker: an engine has the task; a line with its chat, a line with its launcher
-    <state>/remote/.engines/<name>    what an engine said last, and when: {"at","jobs": {job: VERDICT},"fault"}
+    <state>/remote/.engines/<name>    what an engine said last: {"at","jobs": {job: VERDICT},"fault","patience"}
     <state>/remote/.run/<job>/…       the runtime folder of a far supervisor
     <task folder>/job.json            {"launcher","name","id","run"}; its id is "" until the engine has taken it;
                                       "over": true when it was taken back

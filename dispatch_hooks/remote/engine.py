@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import os
+import time
 
 from dispatch_hooks import files, launchers, paths, remote, tasks
 
 FRESH = 5.0
 """Seconds for which an engine's word is not asked for again."""
+
+SILENCE = 15.0
+"""Seconds for which one that did not answer is not asked again."""
+
+patience = 5.0
+"""Seconds that this process waits for an engine's word: a person waits for most. A watcher has more (PATIENT)."""
+
+PATIENT = 20.0
+
+AHEAD = 60.0
+"""Seconds by which an answer may be younger than the look that asked for it, or found it."""
 
 SETTLE = 5.0
 """Seconds between an engine's "ended" and our believing that no record of the end will come: shared folders lag."""
@@ -56,9 +68,9 @@ def _kept(name: str) -> dict:
 
 
 def _said(name: str, config: dict, now: float) -> dict:
-    """What an engine said of all its jobs, asked again when that is older than FRESH; one asks at a time."""
+    """What an engine said of all its jobs, asked again when that is no longer fresh; one asks at a time."""
     kept = _kept(name)
-    if 0 <= now - kept["at"] < FRESH:
+    if _fresh(kept, now):
         return kept
     lock = files.lock(os.path.join(paths.dirs().runtime, f"engine-{name}.lock"))
     if lock is None:
@@ -71,22 +83,33 @@ def _said(name: str, config: dict, now: float) -> dict:
     return said
 
 
+def _fresh(kept: dict, now: float) -> bool:
+    """A silence is no news for who would wait longer than the one that met it."""
+    if kept.get("fault"):
+        return -AHEAD <= now - kept["at"] < SILENCE and kept.get("patience", 0) >= patience
+    return -AHEAD <= now - kept["at"] < FRESH
+
+
 def _ask(name: str, config: dict, now: float, kept: dict) -> dict:
+    """What it says, with when it said so; or what it said before, with its fault."""
+    begun = time.monotonic()
     try:
-        table = launchers.table(name, config)
-    except OSError as error:
-        return {"at": now, "jobs": kept["jobs"], "fault": error.strerror}
-    known = [remote.job(folder) for folder in tasks.handed_over()]
-    wanted = [one["id"] for one in known if one.get("launcher") == name and one["id"]]
-    try:
-        jobs = launchers.get(table["kind"]).look(table, wanted) if wanted else {}
+        said = {"jobs": _look(name, config, now, kept)}
     except (OSError, ValueError) as error:
         words = getattr(error, "strerror", None) or error
-        return {"at": now, "jobs": kept["jobs"], "fault": f"{name} does not answer: {words}"}
+        said = {"jobs": kept["jobs"], "fault": f"{name} does not answer: {words}", "patience": patience}
+    return {"at": now + time.monotonic() - begun, **said}
+
+
+def _look(name: str, config: dict, now: float, kept: dict) -> dict[str, dict]:
+    table = {**launchers.table(name, config), "seconds": patience}
+    known = [remote.job(folder) for folder in tasks.handed_over()]
+    wanted = [one["id"] for one in known if one.get("launcher") == name and one["id"]]
+    jobs = launchers.get(table["kind"]).look(table, wanted) if wanted else {}
     for one, verdict in jobs.items():
         was = kept["jobs"].get(one) or {}
         verdict["since"] = was.get("since", now) if was.get("state") == verdict["state"] else now
-    return {"at": now, "jobs": jobs}
+    return jobs
 
 
 def verdict(folder: str, config: dict, now: float) -> tuple[str, str] | None:
