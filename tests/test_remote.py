@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -459,6 +460,23 @@ def test_what_is_the_same_for_all_tasks_is_read_once(paper, monkeypatch):
     monkeypatch.setattr(config, "load", lambda load=config.load: loads.append(1) or load())
     recover.recover(dict(os.environ))
     assert len(loads) == 1
+
+
+def test_the_far_side_needs_no_lock_and_no_fifo_on_the_shared_folder(engineered):
+    """But the bell of a worker's questions, in the project: where that cannot be, its questions are looked for."""
+    top, asked = engineered.root, "flock,mknodat,mknod"
+    python = top / "python"
+    python.write_text(f'#!/bin/sh\nexec strace -f -y -o {top}/calls -e trace={asked} {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    set_key(engineered, "python", str(python))
+    engineered.script("good", TICK)
+    folder = send(engineered, "good")
+    settled(engineered, folder, "finished")
+    calls = [line for line in (top / "calls").read_text().splitlines() if "/ipc>" not in line]
+    assert any("flock(" in line for line in calls) and any("mknod" in line for line in calls)
+    assert not [line for line in calls if str(top) in line]
+    own = set(re.findall(r"/[^<>\"]*/dispatch-hooks-\w+(?=/)", "\n".join(calls)))
+    wait_until(lambda: len(own) == 1 and not any(map(os.path.exists, own)), why=lambda: str(own))
 
 
 class Killed(BaseException):

@@ -2,12 +2,12 @@
 
     <state>/remote/<project>~<id>     a marker: an engine has the task; a line with its chat, a line with its launcher
     <state>/remote/.engines/<name>    what an engine said last: {"at","jobs": {job: VERDICT},"fault","patience"}
-    <state>/remote/.run/<job>/…       the runtime folder of a far supervisor
     <task folder>/job.json            {"launcher","name","id","run"}; its id is "" until the engine has taken it;
                                       "over": true when it was taken back
     <task folder>/lease               renewed by the far supervisor: {"who","beat","node"}
 
-Nothing here leans on flock, pids, FIFOs or clocks across machines. The engine's word decides; a lease tells of a
+Nothing here leans on flock, pids, FIFOs or clocks across machines: a far supervisor has a runtime folder of its own, on
+its own machine's disk. The engine's word decides; a lease tells of a
 supervisor that the engine believes in and nobody hears; a far supervisor whose lease is somebody else's, or whose job
 was taken back, gives up.
 """
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import os
 
-from dispatch_hooks import files, paths, tasks
+from dispatch_hooks import files, tasks
 
 
 def elsewhere(task: dict) -> bool:
@@ -51,13 +51,8 @@ def recorded(folder: str) -> bool:
     return not waits and status["state"] not in tasks.RUNNING
 
 
-def run_folder(name: str) -> str:
-    return os.path.join(paths.dirs().state, "remote", ".run", name)
-
-
 def take_back(folder: str) -> None:
     """The engine has it no more. Its marker goes last: whoever finds that does all of this again."""
-    files.clear(run_folder(job(folder).get("name") or "none"))
     set_job(folder, {**job(folder), "over": True})
     files.remove(lease_file(folder))
     files.remove(tasks.handed_file(folder))

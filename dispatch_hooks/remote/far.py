@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 
 from dispatch_hooks import files, launchers, paths, processes, remote, tasks
@@ -20,11 +21,11 @@ def is_far() -> bool:
 
 
 def arrive(folder: str) -> Lease:
-    """The lease of a far supervisor, taken if its job counts; and a runtime folder that no earlier start of it has."""
-    dirs = paths.dirs()
-    own = os.path.join(dirs.runtime, f"{processes.machine()}.{os.getpid()}")
-    os.environ[paths.ENV] = paths.join(dirs._replace(runtime=own))
-    files.own_folder(own)
+    """The lease of a far supervisor, taken if its job counts; and a runtime folder on this machine's own disk, so that
+    locks and FIFOs need nothing of the shared folder.
+    """
+    own = tempfile.mkdtemp(prefix="dispatch-hooks-")
+    os.environ[paths.ENV] = paths.join(paths.dirs()._replace(runtime=own))
     lease = Lease(folder)
     if lease.wanted():
         lease.take()
@@ -33,6 +34,7 @@ def arrive(folder: str) -> Lease:
 
 def depart(folder: str, lease: Lease) -> int:
     """The last act of a far supervisor: the engine has the task no more, unless it is to start it again."""
+    files.clear(paths.dirs().runtime)
     if not lease.holds():
         return 0
     if tasks.status(folder)["state"] in tasks.RUNNING:

@@ -53,7 +53,7 @@ def _spec(folder: str, job: dict, table: dict) -> dict:
         return launchers.there(table, path)
 
     dirs = paths.dirs()
-    far = paths.Dirs(*(there(d) for d in dirs))._replace(runtime=there(remote.run_folder(job["name"])))
+    far = paths.Dirs(*(there(d) for d in dirs))
     names = "\n".join(f"{ours}\t{theirs}" for ours, theirs in table.get("map", {}).items())
     script = os.path.join(there(resources.shared("hooks")), "supervise.py")
     own = {paths.ENV: paths.join(far), launchers.JOB: job["name"]}
