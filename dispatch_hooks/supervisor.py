@@ -131,6 +131,7 @@ class Run:
         self.lease = lease
         self.folder, self.task, self.said = folder, dict(task), said or inputs.NOTHING
         self.status = {**status, "run": status["run"] + 1, "state": "running", "why": ""}
+        self.status.update({"worked": lease.worked(status)} if lease else {})
         self.status.update(started=None, ended=None, was="", failure="", until=None, earlier=earlier(self.task, status))
         self.status.update(waited=0, asks_since=None)
         self.before = dict(self.status)

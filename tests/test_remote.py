@@ -32,7 +32,7 @@ from dispatch_hooks import (
 from dispatch_hooks.doctor import away as away_probe
 from dispatch_hooks.doctor import ground as doctor_ground
 from dispatch_hooks.errors import FatalError
-from dispatch_hooks.remote import engine, handover
+from dispatch_hooks.remote import engine, far, handover
 from tests.harness.waiting import wait_until
 from tests.product import TICK
 
@@ -479,6 +479,15 @@ def test_the_far_side_needs_no_lock_and_no_fifo_on_the_shared_folder(engineered)
     wait_until(lambda: len(own) == 1 and not any(map(os.path.exists, own)), why=lambda: str(own))
 
 
+def test_the_time_of_a_run_that_its_engine_ended_counts_for_the_budget(paper):
+    folder = paper.pending()
+    files.write_json(remote.lease_file(folder), {"who": {}, "beat": 7, "at": 160.0})
+    lease = far.Lease(folder)
+    killed = {"state": "running", "run": 1, "started": 100.0, "worked": 5.0, "supervisor": {"pid": 1}}
+    assert lease.worked(killed) == 65.0
+    assert lease.worked({**killed, "state": "parked"}) == 5.0
+
+
 class Killed(BaseException):
     """Whoever looks after the tasks is killed here."""
 
@@ -684,6 +693,12 @@ class TestDoctor:
         _, (text,) = self.look(cluster, patience=2)
         assert "no report after 2 s; the engine says: pending" in text
         wait_until(lambda: "PENDING" not in cluster.slurm.jobs().values(), 30)
+
+    def test_an_engine_that_cannot_end_the_probe_takes_nothing_from_its_report(self, engineered):
+        known = Path(paths.config_file())
+        known.write_text(known.read_text().replace('"cancel", "{job}"', '"cancel"'))
+        states, _ = self.look(engineered)
+        assert states["launcher"] == "ok"
 
     def test_an_unknown_name_is_an_error_that_names_the_known_ones(self, engineered):
         with pytest.raises(FatalError, match="there are: engine"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import time
@@ -91,7 +92,8 @@ def _await(table: dict, job: str, place: str, progress: Callable[[str], None], p
             time.sleep(1.0)
         return report
     finally:
-        module.end(table, job)
+        with contextlib.suppress(OSError):  # what it reported is true all the same
+            module.end(table, job)
 
 
 def _words(verdict: dict) -> str:

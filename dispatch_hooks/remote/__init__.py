@@ -4,7 +4,7 @@
     <state>/remote/.engines/<name>    what an engine said last: {"at","jobs": {job: VERDICT},"fault","patience"}
     <task folder>/job.json            {"launcher","name","id","run"}; its id is "" until the engine has taken it;
                                       "over": true when it was taken back
-    <task folder>/lease               renewed by the far supervisor: {"who","beat","node"}
+    <task folder>/lease               renewed by the far supervisor: {"who","beat","at" (by its own clock),"node"}
 
 Nothing here leans on flock, pids, FIFOs or clocks across machines: a far supervisor has a runtime folder of its own, on
 its own machine's disk. The engine's word decides; a lease tells of a

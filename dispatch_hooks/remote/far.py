@@ -51,15 +51,24 @@ class Lease:
         self.node = os.environ.get("SLURMD_NODENAME") or os.uname().nodename
         self.who = processes.identity(os.getpid())
         self.beat, self.at = 0, time.monotonic()
+        self.before = remote.lease(folder)
+        """The lease of an earlier start of the job."""
 
     def interrupted(self, status: dict) -> bool:
         """Whether an earlier start of this job was ended by its engine (preempted, requeued): its run goes on."""
         who = status.get("supervisor") or {}
         return status["state"] in tasks.RUNNING and who != self.who
 
+    def worked(self, status: dict) -> float:
+        """Seconds that the task's runs took, with one that its engine ended: until its lease was renewed last."""
+        known = status.get("worked") or 0
+        if not self.interrupted(status) or not status.get("started"):
+            return known
+        return known + max(0.0, self.before.get("at", 0) - status["started"])
+
     def take(self) -> None:
         self.beat, self.at = self.beat + 1, time.monotonic()
-        known = {"who": self.who, "beat": self.beat, "node": self.node}
+        known = {"who": self.who, "beat": self.beat, "at": time.time(), "node": self.node}
         files.write_json(remote.lease_file(self.folder), known)
 
     def renew(self) -> bool:
