@@ -2,9 +2,11 @@
 
 import argparse
 import os
+import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 from tests.torture import clusters, delivery, fuzzing, kill, soak
 
@@ -30,7 +32,22 @@ def engines(options: argparse.Namespace) -> int:
     return len(clusters.run(options.seed, 200, options.minutes)["faults"])
 
 
+def cases(_options: argparse.Namespace) -> int:
+    """What needs no length: a case is a test, the same in the suite. Prints the counts, what was skipped and why."""
+    faults = 0
+    for name in ("truth", "machine", "cost", "security"):
+        file = Path(__file__).with_name(f"test_{name}.py")
+        argv = [sys.executable, "-m", "pytest", "-q", "-rs", "--no-header", "-p", "no:cacheprovider", str(file)]
+        done = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False)
+        *lines, count = done.stdout.splitlines() or [done.stderr]
+        told = lines if done.returncode else [line for line in lines if line.startswith("SKIPPED")]
+        print(f"{name}: {count}", *told, sep="\n  ")
+        faults += done.returncode != 0
+    return faults
+
+
 TORTURES = {
+    "cases": (cases, 15),
     "fuzz": (fuzz, 60),
     "soak": (long_while, 20),
     "delivery": (events, 30),
