@@ -221,6 +221,25 @@ def test_a_turns_end_is_heard_whatever_else_its_message_says(name, last, names):
             assert ends, (path, value)
 
 
+DEEP_ASKS = {
+    "claude": {"type": "control_request", "request_id": "R1", "request": {
+        "subtype": "can_use_tool", "tool_name": "Bash", "input": {"command": "ls", "x": "DEEP"}}},
+    "codex": {"id": "R1", "method": "item/permissions/requestApproval", "params": {"permissions": {"x": "DEEP"}}},
+    "opencode": {"jsonrpc": "2.0", "id": "R1", "method": "session/request_permission", "params": {
+        "toolCall": {"toolCallId": "t", "kind": "execute", "title": "ls", "rawInput": {"command": "ls", "x": "DEEP"}},
+        "options": [{"optionId": "o", "name": "yes", "kind": "allow_once"}]}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DEEP_ASKS)
+@pytest.mark.parametrize(("depth", "asks"), [(50, True), (500, False), (3000, False), (1_000_000, False)])
+def test_an_ask_that_is_nested_too_deeply_to_be_shown_is_refused_and_not_left_waiting(name, depth, asks):
+    line = json.dumps(DEEP_ASKS[name]).replace('"DEEP"', "[" * depth + "]" * depth)
+    (heard,) = events.heard(talk(name), line.encode())
+    assert heard["kind"] == ("ask" if asks else "send")
+    assert asks or ('"R1"' in heard["text"] and '"allow"' not in heard["text"] and '"o"' not in heard["text"])
+
+
 # ---- a real supervisor with a program that raves
 
 RAVES = r"""#!/bin/sh

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,12 +76,37 @@ class Talk:
 
 
 def message(line: bytes) -> dict:
-    """The JSON object that a line holds; an empty one where it holds none."""
+    """The JSON object that a line holds; an empty one where it holds none. Of one that is nested without end the
+    outline remains, so that who asked can be told no.
+    """
     try:
         found = json.loads(line)
-    except (ValueError, RecursionError):
+    except RecursionError:
+        found = _outline(line)
+    except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
+
+
+LEVELS = 2
+"""How deep an outline goes: an ask's fields, and no tool's input."""
+
+
+def _outline(line: bytes) -> object:
+    """What a line of JSON holds, with null for all that stands deeper."""
+    depth, start, kept = 0, 0, []
+    for token in re.finditer(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[{]|[\]}]', line):
+        if token[0] in b"[{":
+            depth += 1
+            if depth == LEVELS + 1:
+                kept += [line[start : token.start()], b"null"]
+        elif token[0] in b"]}":
+            start = token.end() if depth == LEVELS + 1 else start
+            depth -= 1
+    try:
+        return json.loads(b"".join([*kept, line[start:]]))
+    except (ValueError, RecursionError):
+        return None
 
 
 SAID_NO = "The person said no."

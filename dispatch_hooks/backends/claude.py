@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 
 from dispatch_hooks import backends
+from dispatch_hooks.backends import events
 
 MODES = {"ask": "acceptEdits", "auto": "acceptEdits", "bypass": "bypassPermissions"}
 
@@ -131,7 +132,7 @@ def read(line: bytes) -> list[dict]:
     try:
         return handle(message) if handle else []
     except (KeyError, TypeError, AttributeError):  # not the shape that we know: never a reason to lose a worker
-        return []
+        return _turned_down(message) if kind == "control_request" else []
 
 
 def _system(message: dict) -> list[dict]:
@@ -179,6 +180,13 @@ def _control(message: dict) -> list[dict]:
         return [{**ask, "questions": [_question(q) for q in request["input"]["questions"]]}]
     text = tool_line(request["tool_name"], request["input"])
     return [{**ask, "questions": [{"kind": "permission", "text": text, "options": []}]}]
+
+
+def _turned_down(message: dict) -> list[dict]:
+    """An answer to an ask of another shape than we know: its sender waits for one."""
+    request, name = message.get("request"), message.get("request_id")
+    asks = isinstance(request, dict) and request.get("subtype") == "can_use_tool" and isinstance(name, str)
+    return [{"kind": "send", "text": refuse({"request": name}, events.UNSOUND)}] if asks else []
 
 
 def _withdrawn(message: dict) -> list[dict]:

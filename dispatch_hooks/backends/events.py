@@ -12,6 +12,8 @@ limit {"resets"} (a limit has been reached that ends then; seconds since 1970)
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 LARGEST = 1 << 40
 """More tokens, dollars or attempts than this nobody counted."""
 
@@ -19,15 +21,28 @@ LATEST = 1e11
 """Seconds since 1970: no limit ends after the year 5138."""
 
 
+DEEPEST = 100
+"""Levels of a tool's input; one that goes deeper can be neither shown nor kept."""
+
+UNSOUND = "That cannot be shown to the person who would have to allow it: ask for something plainer."
+
+
 def heard(talk, line: bytes) -> list[dict]:
-    """The events of a line of output, without those that are not sound. A fault of reading it is printed, no more."""
+    """The events of a line of output, without those that are not sound; who asks so is refused, for it would wait for
+    ever. A fault of reading it is printed, no more.
+    """
     try:
-        return [_plain(event) for event in talk.read(line) if sound(event)]
+        told = [_refused(talk, event) if event["kind"] == "ask" else event for event in talk.read(line)]
+        return [_plain(event) for event in told if sound(event)]
     except Exception:
         import traceback
 
         traceback.print_exc()
         return []
+
+
+def _refused(talk, ask: dict) -> dict:
+    return ask if sound(ask) else {"kind": "send", "text": talk.refuse(ask, UNSOUND)}
 
 
 def sound(event: dict) -> bool:
@@ -81,8 +96,19 @@ def _time(value: object) -> bool:
     return type(value) in (int, float) and 0 <= value < LATEST
 
 
-def _table(value: object) -> bool:
-    return isinstance(value, dict)
+def _input(value: object) -> bool:
+    return isinstance(value, dict) and _shallow(value)
+
+
+def _shallow(value: object) -> bool:
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [inner for each in level for inner in _inside(each)]
+    return not level
+
+
+def _inside(value: object) -> Iterable:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 def _questions(value: object) -> bool:
@@ -108,7 +134,7 @@ SHAPES = {
     "retrying": {"text": _words, "attempt": _count},
     "usage": {"tokens": _count, "input": _count, "output": _count, "cost_usd": _money},
     "turn": {"n": _number},
-    "ask": {"request": _text, "tool": _text, "input": _table, "edits": _flag, "questions": _questions},
+    "ask": {"request": _text, "tool": _text, "input": _input, "edits": _flag, "questions": _questions},
     "withdrawn": {"request": _text},
     "background": {"running": _number},
     "send": {"text": _text},
