@@ -254,7 +254,7 @@ class Watcher:
         return self.rung
 
     def _hand_over(self) -> int:
-        session_end.hand_over(self.pid)
+        session_end.hand_over(self.pid, self.host)
         return 0
 
 

@@ -195,6 +195,18 @@ def test_a_watcher_ends_with_its_host_and_gives_back_what_it_had(lab, host):
     assert not host.file("host.json").exists()
 
 
+def test_a_dead_hosts_news_are_handed_over_even_where_somebody_else_cleared_its_record_first(lab, host):
+    inbox.post(news(lab))
+    assert delivery.take(host.register(), "p1", time.time())
+    steps = inside(host)
+    steps.step(time.time())
+    host.process.kill()
+    host.process.wait()
+    assert hosts.live() == []
+    assert steps.live() == 0
+    assert len(inbox.pending(lab.chat)) == 1
+
+
 def test_a_watcher_ends_when_its_host_has_handed_over(lab, host):
     watcher = host.watched()
     wait_until(lambda: host.file("watching").exists())
