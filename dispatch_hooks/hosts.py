@@ -36,7 +36,9 @@ def register(pid: int, event: dict, project: str, env: dict) -> dict:
     """Records what a host is doing now; keeps the chats that it had before a /clear as `former`."""
     files.own_folder(paths.dirs().runtime)
     old = files.read_json(place(pid, "host.json"))
-    if old and not processes.alive(old):
+    if old and not processes.here(old):  # a machine that shares our folders has a process of the same number
+        old = None
+    elif old and not processes.alive(old):
         forget(pid)
         old = None
     record = old or {**processes.identity(pid), "former": []}
@@ -63,15 +65,17 @@ def forget(pid: int) -> None:
 
 
 def live() -> list[dict]:
-    """The hosts that run, the longest running first. Records of dead ones are cleared away."""
-    found = []
+    """The hosts that run, this machine's first: nobody knows whether another's still do, where machines share our
+    folders. Records of dead ones are cleared away.
+    """
+    here, elsewhere = [], []
     for name in files.names(top()):
         record = files.read_json(place(int(name), "host.json")) if name.isdigit() else None
         if record and processes.alive(record):
-            found.append(record)
+            (here if processes.here(record) else elsewhere).append(record)
         elif record:
             forget(int(name))
-    return found
+    return [*here, *elsewhere]
 
 
 def owner(chat: str, hosts: list[dict]) -> dict | None:

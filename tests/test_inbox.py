@@ -55,6 +55,34 @@ def places(lab, name):
     return sorted(path.relative_to(inbox.folder(lab.chat)).parts[0] for path in found)
 
 
+# machines and containers that share our folders, and number their processes alike
+
+
+def elsewhere(lab, pid, chat):
+    """A record that a host of another machine left; nobody here can know whether it lives."""
+    here = hosts.register(os.getpid(), {"session_id": chat, "transcript_path": ""}, "/elsewhere", {})
+    hosts.forget(os.getpid())
+    there = {**here, "pid": pid, "machine": "another-box"}
+    files.write_json(hosts.place(pid, "host.json"), there)
+    return there
+
+
+def test_a_host_is_not_taken_for_another_machines_of_the_same_number(lab):
+    elsewhere(lab, os.getpid(), "the-others")
+    inbox.post(news(lab, chat="the-others", project="/elsewhere"))
+    assert answer(prompt(lab, "hello")) is None
+    assert register(lab)["former"] == []
+
+
+def test_a_chat_that_is_resumed_in_another_container_is_told_what_the_first_was_not(lab):
+    there = elsewhere(lab, 1, lab.chat)
+    inbox.post(news(lab))
+    assert delivery.take(there, "p0", time.time())
+    inbox.post(news(lab, 2))
+    said = answer(prompt(lab, "hello"))["systemMessage"]
+    assert "task-1 finished" in said and "task-2 finished" in said
+
+
 # one event is in one place
 
 

@@ -89,8 +89,10 @@ def _handed_over(prompt: str, claim: dict) -> bool:
 
 
 def _thrown_away(token: str, claim: dict, host: dict | None, prompt: str) -> bool:
-    """A prompt that is queued while a turn runs comes with the id of that turn."""
-    own = host is not None and claim["host"]["pid"] == host["pid"]
+    """Whether the claim was of an earlier prompt of this host, or of another machine's, whose chat this host has now. A
+    prompt that is queued while a turn runs comes with the id of that turn.
+    """
+    own = host is not None and (claim["host"]["pid"] == host["pid"] or not processes.here(claim["host"]))
     return own and token != prompt and not _on_its_way(token, claim)
 
 
