@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import time
 
+from dispatch_hooks import files
+
 STEP = 0.05
+
+LARGEST = 32 << 20
+"""Bytes of its output that are kept."""
 
 
 def run(command: str, env: dict, cwd: str, log: str, limit: float, stopped) -> str:
@@ -19,6 +24,7 @@ def run(command: str, env: dict, cwd: str, log: str, limit: float, stopped) -> s
             return "it was stopped"
         if time.monotonic() > deadline:
             return f"no end after {limit} s"
+        files.bound(log, LARGEST)
         time.sleep(STEP)
     return f"exit status {shell.returncode}" if shell.returncode else ""
 
@@ -26,7 +32,7 @@ def run(command: str, env: dict, cwd: str, log: str, limit: float, stopped) -> s
 def _start(command: str, env: dict, cwd: str, log: str):
     import subprocess
 
-    with open(log, "wb") as out:
+    with open(log, "wb"), open(log, "ab") as out:  # emptied, and appended to: it may be cut while it grows
         return subprocess.Popen(
             ["/bin/sh", "-c", command], env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
             start_new_session=True,

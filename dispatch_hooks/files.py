@@ -204,6 +204,17 @@ def clear(folder: str) -> None:
         os.rmdir(folder)
 
 
+def bound(path: str, limit: int, kept: int = 1 << 16) -> None:
+    """Leaves the last words of a file that others append to, where it has grown beyond a limit."""
+    with contextlib.suppress(OSError), open(path, "r+b") as f:
+        if f.seek(0, os.SEEK_END) > limit:
+            f.seek(-kept, os.SEEK_END)
+            last = f.read(kept)
+            f.truncate(0)
+            f.seek(0)
+            f.write(last)
+
+
 def sweep(top: str, before: float) -> None:
     """Removes the temporary files that killed writers left below a folder of ours, if they are that old."""
     for folder, _, found in os.walk(top):

@@ -76,6 +76,7 @@ class Ledger:
         self._write_log()
         if time.monotonic() - self._at >= EVERY:
             self._mind_notes()
+            self._mind_logs()
             self.save()
 
     def write(self) -> None:
@@ -87,6 +88,7 @@ class Ledger:
     def end(self, *acts) -> None:
         """Does the last steps of a run in their order, again and again until the disk has taken all of them."""
         self._write_log()
+        self._mind_logs()
         for _ in range(TRIES):
             try:
                 for act in acts:
@@ -135,6 +137,11 @@ class Ledger:
             self._journal = None
             os.rename(path, os.path.join(self.folder, "events.1.jsonl"))
         self._journal = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def _mind_logs(self) -> None:
+        """What a CLI complains of, and what is printed of that here, may have no end."""
+        for name in ("stderr.txt", "supervisor.log"):
+            files.bound(os.path.join(self.folder, name), JOURNAL)
 
     def log(self, text: str) -> None:
         """A line of worker.log in the task's folder: what a person reads with tail -f."""

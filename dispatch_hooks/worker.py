@@ -121,7 +121,7 @@ def _spawn(argv: list[str], env: dict, cwd: str, errors: str) -> tuple[int, int,
     theirs_in, ours_in = os.pipe()
     ours_out, theirs_out = os.pipe()
     failed_in, failed_out = os.pipe()
-    err = os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    err = os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
     parent, pid = os.getpid(), os.fork()
     if not pid:
         _become(argv, env, cwd, (theirs_in, theirs_out, err), failed_out, parent)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dispatch_hooks import (
+    check,
     config,
     digest,
     files,
@@ -20,6 +21,7 @@ from dispatch_hooks import (
     recover,
     tasks,
     transcript,
+    worker,
 )
 from dispatch_hooks.commands import clean
 from dispatch_hooks.host import delivery, read
@@ -199,6 +201,25 @@ def test_the_record_of_what_a_cli_said_is_bounded(lab, monkeypatch):
         book.journal([b"line %d " % n + b"x" * 100])
     kept = Path(folder, "events.1.jsonl").read_bytes() + Path(folder, "events.jsonl").read_bytes()
     assert len(kept) < 2500 and b"line 99 " in kept
+
+
+LOUD = "for n in 1 2 3 4 5 6; do head -c 90000 /dev/zero | tr '\\0' x >&2; sleep 0.2; done; echo the end >&2"
+
+
+def test_what_a_cli_and_a_check_complain_of_is_bounded_and_the_last_words_are_kept(lab, monkeypatch):
+    monkeypatch.setattr(ledger, "JOURNAL", 100_000)
+    monkeypatch.setattr(ledger, "EVERY", 0.0)
+    monkeypatch.setattr(check, "LARGEST", 100_000)
+    lab.script("good", TICK)
+    (folder,) = lab.dispatch("good")
+    lab.wait(folder, "finished")
+    book = ledger.Ledger(folder, tasks.read(folder), tasks.status(folder))
+    errors, log = Path(folder, "stderr.txt"), lab.root / "check.log"
+    loud = worker.Worker(["sh", "-c", LOUD], env(), "/", str(errors))
+    wait_until(lambda: book.show() or loud.ended())
+    assert check.run(LOUD, env(), "/", str(log), 30, lambda: False) == ""
+    for path in (errors, log):
+        assert 60_000 < path.stat().st_size < 300_000 and path.read_bytes().endswith(b"xthe end\n")
 
 
 def test_clean_leaves_no_empty_inbox_and_no_old_temporary_file(lab):
