@@ -6,20 +6,30 @@ questions, flags and digests show `[NAME]` instead. What it writes into files of
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Mapping
 
-LOOKS = frozenset("key apikey token secret password passwd passphrase pass pat credential credentials".split())
+LOOKS = frozenset(
+    "key apikey privatekey token secret password passwd passphrase pass dbpass pat credential credentials".split()
+)
 """One of these as the last word of a name, or the one before (API_KEY_ID), makes it look secret."""
+
+ENDS = ("_pwd", "_auth")
+"""So do these at its end: PWD is a folder, SSH_AUTH_SOCK a socket."""
 
 LEAST = 8
 """Characters: a shorter value is too common a word."""
+
+LINE = 16
+"""Characters of a line that is hidden by itself: a key of many lines is printed line by line."""
 
 
 class Hider:
     """Puts `[NAME]` in the place of each value of an environment that looks secret."""
 
     def __init__(self, env: Mapping[str, str]) -> None:
-        found = {value: name for name, value in env.items() if secret(name, value)}
+        found = {form: name for name, value in env.items() if secret(name, value) for form in forms(value)}
         self.values = sorted(found.items(), key=lambda pair: -len(pair[0]))  # one may be a part of another
 
     def text(self, text: str) -> str:
@@ -48,7 +58,14 @@ class Hider:
         return value
 
 
+def forms(value: str) -> list[str]:
+    """A value as it may be printed: as it is, within JSON, a line of it."""
+    lines = [line for line in value.splitlines() if len(line) >= LINE]
+    return [value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], *lines]
+
+
 def secret(name: str, value: str) -> bool:
     words = name.lower().replace("-", "_").split("_")
     looks = any(word in LOOKS or word.endswith(("token", "secret", "password", "apikey")) for word in words[-2:])
-    return looks and len(value) >= LEAST and not value.startswith("/")  # the path of a file is none
+    looks = looks or name.lower().endswith(ENDS)
+    return looks and len(value) >= LEAST and not os.path.lexists(value)  # the path of a file is none

@@ -371,15 +371,25 @@ def test_a_secret_that_a_worker_prints_everywhere_stands_nowhere_in_what_we_writ
     assert not any(b"dropped-9876543210" in path.read_bytes() for path in kept)
 
 
-SECRET_NAMES = "ANTHROPIC_API_KEY GITHUB_TOKEN DB_PASSWORD AWS_SECRET_ACCESS_KEY AWS_ACCESS_KEY_ID MYTOKEN".split()
+SECRET_NAMES = "ANTHROPIC_API_KEY GITHUB_TOKEN DB_PASSWORD AWS_SECRET_ACCESS_KEY AWS_ACCESS_KEY_ID MYTOKEN "
+SECRET_NAMES += "MYSQL_PWD DBPASS REDIS_AUTH SSH_PRIVATEKEY"
 
 PLAIN = {"SSH_AUTH_SOCK": "/tmp/ssh-1234/agent", "PATH": "/usr/bin:/bin", "KEYMAP": "de-latin1", "A_KEY": "short",
-         "MAX_OUTPUT_TOKENS": "1234567890", "KEY_FILE_KEY": "/etc/key.pem"}  # fmt: skip
+         "MAX_OUTPUT_TOKENS": "1234567890", "KEY_FILE_KEY": "/etc/passwd", "PWD": "/usr/bin"}  # fmt: skip
 
 
 def test_which_variables_look_secret():
-    assert all(hiding.secret(name, "abcdefgh12345") for name in SECRET_NAMES)
+    assert all(hiding.secret(name, "abcdefgh12345") for name in SECRET_NAMES.split())
+    assert hiding.secret("AWS_SECRET_ACCESS_KEY", "/abcDEF1234567890+/xyzABCDEFGHIJKLMNOPQRS")  # base64 may begin so
     assert not any(hiding.secret(name, value) for name, value in PLAIN.items())
+
+
+def test_a_key_of_many_lines_is_hidden_line_by_line_and_within_json():
+    key = "-----BEGIN KEY-----\nMIIEabcdefghijklmnop\nqrstuvwxyz0123456789\n-----END KEY-----\n"
+    hide = hiding.Hider({"DEPLOY_KEY": key})
+    assert hide.text(f"is {key}") == "is [DEPLOY_KEY]"
+    assert hide.text("cat: MIIEabcdefghijklmnop") == "cat: [DEPLOY_KEY]"
+    assert hide.data(json.dumps({"text": key}).encode()) == b'{"text": "[DEPLOY_KEY]"}'
 
 
 def test_the_longer_of_two_secrets_is_hidden_whole():
