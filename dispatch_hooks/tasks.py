@@ -58,13 +58,23 @@ def project_of(cwd: str, fallback: str = "") -> str:
 
 
 def _main_worktree(mark: str) -> str | None:
-    """Where a linked worktree's `.git` file leads: <main>/.git/worktrees/<name>. A submodule is its own."""
-    with contextlib.suppress(OSError), open(mark, encoding="utf-8", errors="surrogateescape") as f:
-        target = os.path.join(os.path.dirname(mark), f.read(4096).removeprefix("gitdir:").strip())
+    """Where a linked worktree's `.git` file leads: <main>/.git/worktrees/<name>. A submodule is its own; and so is who
+    only says that it is one: git writes down in that folder, too, where the file is.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        target = os.path.join(os.path.dirname(mark), _path_in(mark).removeprefix("gitdir:").strip())
         common, _, kind = os.path.normpath(target).rpartition("/worktrees/")
         if kind and os.path.basename(common) == ".git":
-            return os.path.realpath(os.path.dirname(common))
+            back = os.path.join(target, _path_in(os.path.join(target, "gitdir")))
+            return os.path.realpath(os.path.dirname(common)) if os.path.samefile(back, mark) else None
     return None
+
+
+def _path_in(file: str) -> str:
+    if not os.path.isfile(file):  # a FIFO would hold us up
+        return ""
+    with open(file, encoding="utf-8", errors="surrogateescape") as f:
+        return f.read(4096).strip()
 
 
 def project_name(project: str) -> str:

@@ -330,6 +330,19 @@ def test_an_empty_git_folder_makes_no_project(tmp_path):
     assert tasks.project_of(str(inner)) == str(tmp_path)
 
 
+def test_a_git_file_that_only_says_so_leads_a_chat_into_no_other_project(repo, tmp_path):
+    git(repo.project, "worktree", "add", "--quiet", "-b", "mine", str(tmp_path / "mine"))
+    hostile = tmp_path / "hostile"
+    hostile.mkdir()
+    own = hostile / "x/.git/worktrees/pipe"
+    own.mkdir(parents=True)
+    os.mkfifo(own / "gitdir")
+    for place in (*(f"{repo.project}/.git/worktrees/{name}" for name in ("mine", "none", "\0")), own):
+        (hostile / ".git").write_text(f"gitdir: {place}\n")
+        assert tasks.project_of(str(hostile)) == str(hostile)
+    assert tasks.project_of(str(tmp_path / "mine")) == str(repo.project)
+
+
 # without worktrees
 
 
