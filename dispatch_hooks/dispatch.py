@@ -259,16 +259,20 @@ def _no_program(task: dict, settings: dict, env: dict) -> str:
     return failures.missing(task["backend"], program)
 
 
-def words(result: dict) -> str:
-    """What the person reads after a dispatch; it follows Claude Code's own "Operation stopped by hook: "."""
-    lines = []
-    if result["started"]:
-        lines += _listed("Dispatched", result["started"], result["waiting"])
+def words(result: dict, cwd: str) -> str:
+    """What the person reads after a dispatch; it follows Claude Code's own "Operation stopped by hook: ".
+
+    cwd: where the person is.
+    """
+    lines, started = [], result["started"]
+    if started:
+        lines += _listed("Dispatched", started, result["waiting"])
     if result["again"]:
         lines += _listed("Already dispatched, still the same:", result["again"], {})
     for item in result["refused"]:
         lines.append(f"Not dispatched: {item['title']}: {_sentence(item['why'])}")
-    return "\n".join([*lines, *sharing.words(result["started"], result["waiting"]), *result["learned"]])
+    about = [*worktrees.elsewhere(started, cwd), *sharing.words(started, result["waiting"])]
+    return "\n".join([*lines, *about, *result["learned"]])
 
 
 def _sentence(text: str) -> str:

@@ -44,16 +44,23 @@ IGNORED = "*\n"
 
 def project_of(cwd: str, fallback: str = "") -> str:
     """The main worktree of the git repository around cwd, else fallback (CLAUDE_PROJECT_DIR), else cwd."""
+    top = checkout_of(cwd)
+    if top is None:
+        return os.path.realpath(fallback or cwd)
+    return _main_worktree(os.path.join(top, ".git")) or top
+
+
+def checkout_of(cwd: str) -> str | None:
+    """The top of the git checkout around cwd: a main worktree or a linked one."""
     folder = os.path.realpath(cwd)
     while True:
         mark = os.path.join(folder, ".git")
-        if os.path.lexists(os.path.join(mark, "HEAD")):  # some sandboxes leave an empty .git where there was none
+        # some sandboxes leave an empty .git where there was none
+        if os.path.lexists(os.path.join(mark, "HEAD")) or os.path.isfile(mark):
             return folder
-        if os.path.isfile(mark):
-            return _main_worktree(mark) or folder
         up = os.path.dirname(folder)
         if up == folder:
-            return os.path.realpath(fallback or cwd)
+            return None
         folder = up
 
 

@@ -35,7 +35,7 @@ def test_a_task_starts_when_the_one_that_it_comes_after_is_done_and_is_told_what
     lab.wait(parent, "running")
     child = after_it(lab, parent)
     assert lab.result["waiting"] == {"next-2-1": "after first-1-1"}
-    assert "(waiting: after first-1-1)" in dispatch.words(lab.result)
+    assert "(waiting: after first-1-1)" in dispatch.words(lab.result, "/")
     assert [r["why"] for r in overview.rows(str(lab.project)) if r["state"] == "waiting"] == ["after first-1-1"]
     go(lab, parent)
     lab.wait(child, "finished")

@@ -87,7 +87,7 @@ DISPATCH = """
 import json, os, sys
 from dispatch_hooks import config, dispatch
 request, origin = map(json.loads, sys.argv[1:])
-print(dispatch.words(dispatch.start(request, origin, config.load(), dict(os.environ))))
+print(dispatch.words(dispatch.start(request, origin, config.load(), dict(os.environ)), "/"))
 """
 
 

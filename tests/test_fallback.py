@@ -103,7 +103,7 @@ def test_a_cli_that_is_missing_is_replaced_at_the_dispatch(lab):
     lab.script("second", TICK)
     configure('fallback = "second"\n[backends.first]\ncommand = ["no-such-program-here"]\n')
     (folder,) = lab.dispatch("first")
-    assert "second, 1 step, instead of first: no-such-program-here is not on PATH" in dispatch.words(lab.result)
+    assert "second, 1 step, instead of first: no-such-program-here is not on PATH" in dispatch.words(lab.result, "/")
     lab.wait(folder, "finished")
     assert lab.pending()[0]["model"] == "second instead of first"
 

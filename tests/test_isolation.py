@@ -75,7 +75,7 @@ class Launch:
         (lab.project / "draft").write_text("the person's own\n")
         origin = {"chat": lab.chat, "prompt": "p", "project": str(lab.project), "transcript": "", "text": "five"}
         asked = wants(audit="auditor", parser="parser", book="writer", test="tester", speed="runner")
-        self.said = dispatch.words(dispatch.start(asked, origin, config.load(), self.env))
+        self.said = dispatch.words(dispatch.start(asked, origin, config.load(), self.env), "/")
 
     def folder(self, name: str) -> str:
         return tasks.folder(str(self.lab.project), name)

@@ -127,7 +127,7 @@ def test_a_budget_is_said_where_the_dispatch_is_and_where_the_task_is_shown(lab)
     lab.script("held", GO + TICK)
     (folder,) = lab.dispatch("held", budget={"usd": 2.0, "turns": 40})
     untold = "held tells no cost: $2 is no limit"
-    assert f"(held, 1 step, at most $2, 40 turns ({untold}))" in dispatch.words(lab.result)
+    assert f"(held, 1 step, at most $2, 40 turns ({untold}))" in dispatch.words(lab.result, "/")
     assert f"  budget: $2, 40 turns; left: $2, 40 turns; {untold}" in overview.task_text(folder)
     go(lab, folder)
     lab.wait(folder, "finished")

@@ -74,7 +74,7 @@ def test_more_than_may_run_wait_and_say_what_for(lab):
     folders = lab.dispatch(*["held"] * 4)
     assert [task["id"] for task in lab.result["started"]] == [os.path.basename(folder) for folder in folders]
     assert lab.result["waiting"] == {"held-1-3": "next", "held-1-4": "1 before it"}
-    assert "held-1-4 (held, 1 step) (waiting: 1 before it)" in dispatch.words(lab.result)
+    assert "held-1-4 (held, 1 step) (waiting: 1 before it)" in dispatch.words(lab.result, "/")
     wait_until(lambda: sorted(states(folders)) == ["running", "running", "waiting", "waiting"])
     rows = {row["id"]: row for row in overview.rows(str(lab.project)) if row["state"] == "waiting"}
     assert sorted(row["why"] for row in rows.values()) == ["1 before it", "next"]

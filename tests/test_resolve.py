@@ -250,7 +250,7 @@ def test_a_model_that_only_a_cli_knows_is_looked_for_added_and_used(world, lab):
     result = start(lab, "kimi-k2")
     assert [t["model"] for t in result["started"]] == ["moonshotai/kimi-k2"], result
     assert config.load()["models"]["kimi-k2"] == {"backend": "opencode", "name": "moonshotai/kimi-k2"}
-    assert "kimi-k2 is a model of opencode; it is in your configuration now." in dispatch.words(result)
+    assert "kimi-k2 is a model of opencode; it is in your configuration now." in dispatch.words(result, "/")
     lab.wait(tasks.folder(str(lab.project), "t0"), "finished")
     assert start(lab, "kimi-k2")["learned"] == []
 
@@ -261,7 +261,7 @@ def test_a_model_that_nobody_has_starts_nothing_and_nobody_is_asked_again(world,
     for _ in range(2):
         result = start(lab, "kimi-k3")
         assert result["started"] == []
-        assert dispatch.words(result) == (
+        assert dispatch.words(result, "/") == (
             'Not dispatched: do it: "kimi-k3" is not available here; do you mean kimi-k2?'
         )
     assert asked.read_text() == "asked\n"

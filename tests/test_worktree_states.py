@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dispatch_hooks import recover, steer, tasks, worktrees
+from dispatch_hooks import dispatch, recover, steer, tasks, worktrees
 from dispatch_hooks.doctor import records
 from dispatch_hooks.git import said
 from dispatch_hooks.worktrees import orphans, showing
@@ -98,6 +98,10 @@ def test_in_the_persons_own_worktree_the_project_is_the_main_one(repo, tmp_path)
     git(repo.project, "worktree", "add", "--quiet", "-b", "mine", str(tmp_path / "mine"))
     assert tasks.project_of(str(tmp_path / "mine")) == str(repo.project)
     folder = finished(repo, "good", "echo new > made")
+    (tmp_path / "mine/inner").mkdir()
+    said = dispatch.words(repo.result, str(tmp_path / "mine/inner")).splitlines()
+    assert f'{repo.project} (main) is what is worked on, not {tmp_path}/mine: "in a worktree from mine"' in said[1]
+    assert len(dispatch.words(repo.result, str(repo.project)).splitlines()) == 1
     discard(folder, True)
     assert [line.split()[0] for line in checkouts(repo)] == [str(tmp_path / "mine")]
 

@@ -352,7 +352,7 @@ def test_two_workers_in_the_same_folder_are_allowed_and_told_of_once(repo):
     repo.script("second", f"{wait}; {TICK}")
     one, two = repo.dispatch("first", "second")
     line = 'first-1-1, second-1-2 work in the same folder; "in a worktree" gives a task its own.'
-    assert line in dispatch.words(repo.result)
+    assert line in dispatch.words(repo.result, "/")
     repo.wait(one, "running")
     repo.wait(two, "running")
     assert [overview.row(folder)["shares"] for folder in (one, two)] == [["second-1-2"], ["first-1-1"]]
@@ -381,7 +381,7 @@ def test_worktrees_read_only_tasks_and_other_folders_share_nothing(repo):
     assert sharing.beside(tasks.read(whole)) == ["slow-3-1", "slow-4-1"]
     (later,) = repo.dispatch("slow", after=["slow-5-1"])
     repo.wait(later, "waiting")
-    assert not any("same folder" in line for line in dispatch.words(repo.result).splitlines())
+    assert not any("same folder" in line for line in dispatch.words(repo.result, "/").splitlines())
     assert "slow-6-1" not in sharing.beside(tasks.read(whole))
 
 

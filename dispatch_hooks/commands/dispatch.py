@@ -57,7 +57,7 @@ def dispatch(
     result = dispatching.start({"tasks": [task]}, origin, config.load(), env)
     if host:
         hosts.expect(host["pid"])
-    typer.echo(dispatching.words(result), err=bool(result["refused"]))
+    typer.echo(dispatching.words(result, os.getcwd()), err=bool(result["refused"]))
     raise typer.Exit(1 if result["refused"] else 0)
 
 

@@ -178,7 +178,7 @@ def _request(event: dict, prompt: str, token: str, host: dict, settings: dict, e
     except OSError as error:
         log_fault()
         return dispatch.failed(origin, error)
-    words = digest.tame(dispatch.words(result))  # as the transcript will have them
+    words = digest.tame(dispatch.words(result, event["cwd"] or "/"))  # as the transcript will have them
     if result["started"] or result["again"]:
         try:
             hosts.expect(host["pid"])

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 
-from dispatch_hooks import config, tasks
+from dispatch_hooks import config, files, tasks
 from dispatch_hooks.ways import way
 
 PREFIX = "dispatch/"
@@ -179,6 +179,26 @@ def _packed(git_dir: str, ref: str) -> bool:
 
 
 # in words
+
+
+def elsewhere(started: list[dict], cwd: str) -> list[str]:
+    """What a dispatch says to who sits in another checkout of the repository than the one that is worked on."""
+    project, here = (started[0]["project"] if started else ""), tasks.checkout_of(cwd)
+    if not started or not here or here == project or tasks.project_of(cwd) != project:
+        return []
+    branch = _checked_out(here)
+    return [
+        f"{project} ({_checked_out(project)}) is what is worked on, not {here}: "
+        f'"in a worktree from {branch}" begins from what is committed there.'
+    ]
+
+
+def _checked_out(top: str) -> str:
+    """The branch of a checkout, else the commit; read, as a hook has no time for git."""
+    mark = os.path.join(top, ".git")
+    led = files.first_line(mark).removeprefix("gitdir:").strip() if os.path.isfile(mark) else mark
+    head = files.first_line(os.path.join(top, led, "HEAD"))
+    return head.removeprefix("ref: refs/heads/") if head.startswith("ref: ") else head[:12]
 
 
 def figures(record: dict) -> str:
