@@ -38,6 +38,14 @@ def test_a_branch_that_is_there_already_is_left_alone(repo):
     assert branches(repo) == ["dispatch/good-1-1", "main"]
 
 
+def test_a_branch_below_the_name_of_ours_is_left_alone(repo):
+    git(repo.project, "branch", "dispatch/good-1-1/v2")
+    folder = finished(repo, "good", "echo new > made")
+    assert record(folder)["branch"] == "dispatch/good-1-1-2"
+    merge(folder)
+    assert branches(repo) == ["dispatch/good-1-1/v2", "main"]
+
+
 def test_a_branch_in_the_way_is_said_with_what_to_type(repo):
     git(repo.project, "branch", "dispatch")
     folder = dispatched(repo, "good", TICK)
@@ -223,6 +231,21 @@ def test_what_a_worker_began_and_did_not_finish_is_left_as_it_is_and_not_merged(
     nothing_left(repo)
 
 
+def test_what_a_worker_left_in_a_stash_is_told(repo):
+    folder = finished(repo, "good", f"echo eins > readme; {OWN} stash -q")
+    assert record(folder)["trouble"].startswith("its worker left work in git stash: stash@{0}")
+    git(repo.project, "stash", "drop", "--quiet")
+    assert merge(folder).startswith("good-1-1 is in main already")
+    nothing_left(repo)
+
+
+def test_a_worktree_that_a_worker_made_within_its_own_goes_with_it(repo):
+    folder = finished(repo, "good", "git worktree add -q --detach inner; echo new > made")
+    assert "a repository of its own is not on the branch: inner" in refused(discard, folder)
+    discard(folder, True)
+    nothing_left(repo)
+
+
 def test_locks_of_a_git_that_was_killed_in_the_worktree_hinder_nobody(repo):
     body = "echo new > made; touch $(git rev-parse --git-dir)/index.lock $(git rev-parse --git-dir)/HEAD.lock"
     folder = finished(repo, "good", body)
@@ -400,6 +423,16 @@ def test_a_dependent_begins_from_the_branch_of_its_parent(repo):
     merge(child)
     assert merge(parent).startswith("parent-1-1 is in main already")
     nothing_left(repo)
+
+
+def test_a_dependent_of_two_is_told_whose_work_its_checkout_lacks(repo):
+    one, two = finished(repo, "one", "echo 1 > one"), finished(repo, "two", "echo 2 > two")
+    both = [os.path.basename(folder) for folder in (one, two)]
+    child = finished(repo, "child", "ls > $folder/saw; echo 3 > three", after=both)
+    assert record(child)["source"] == "dispatch/one-1-1"
+    assert record(child)["notes"] == [
+        "What is on dispatch/two-2-1 is not in this checkout; git merge it if you need it.",
+    ]  # fmt: skip
 
 
 def test_many_worktrees_at_once_are_all_made_and_all_gone(repo):

@@ -179,8 +179,8 @@ def test_squashed_it_is_one_commit_that_says_what_it_is(repo):
 @pytest.mark.parametrize("way", ["_by_merge_tree", "_by_checkout"])
 def test_a_conflict_is_told_with_its_files_and_both_sides_are_untouched(repo, monkeypatch, way):
     monkeypatch.setattr(merging, "WRITES_TREES", (2, 38) if way == "_by_merge_tree" else (99, 0))
-    folder = finished(repo, "good", "sed -i s/one/eins/ readme; echo 1 > 'a file'")
-    commit(repo.project, readme="uno\ntwo\nthree\n", **{"a file": "2\n"})
+    folder = finished(repo, "good", "sed -i s/one/eins/ readme; echo 1 > 'a\033file'")
+    commit(repo.project, readme="uno\ntwo\nthree\n", **{"a\033file": "2\n"})
     (repo.project / "draft").write_text("mine")
     before = git(repo.project, "rev-parse", "HEAD", "dispatch/good-1-1")
     words = refused(merge, folder)
@@ -241,7 +241,7 @@ def test_what_the_person_merged_by_hand_is_seen(repo):
     nothing_left(repo)
 
 
-def test_a_merge_is_refused_while_another_one_a_rebase_or_no_branch_is_there(repo):
+def test_a_merge_is_refused_while_another_one_a_rebase_or_no_branch_is_there(repo, monkeypatch):
     folder = finished(repo, "good", "echo new > made")
     (repo.project / ".git/MERGE_HEAD").write_text(git(repo.project, "rev-parse", "HEAD") + "\n")
     assert f"a merge is under way in {repo.project}" in refused(merge, folder)
@@ -249,10 +249,13 @@ def test_a_merge_is_refused_while_another_one_a_rebase_or_no_branch_is_there(rep
     git(repo.project, "checkout", "--quiet", "--detach")
     assert "has no branch checked out" in refused(merge, folder)
     git(repo.project, "switch", "--quiet", "main")
-    lock = repo.project / ".git/index.lock"
-    lock.touch()
-    assert f"rm {lock} first" in refused(merge, folder)
-    lock.unlink()
+    monkeypatch.setattr(merging, "TRIES", 1)
+    for name in ("index", "HEAD", "refs/heads/main"):
+        lock = repo.project / f".git/{name}.lock"
+        lock.touch()
+        assert f"rm {lock} first" in refused(merge, folder)
+        assert not (repo.project / "made").exists()
+        lock.unlink()
     merge(folder)
     nothing_left(repo)
 

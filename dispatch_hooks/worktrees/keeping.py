@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 
-from dispatch_hooks import files, git, tasks, worker, worktrees
+from dispatch_hooks import digest, files, git, tasks, worker, worktrees
 from dispatch_hooks.errors import FatalError
 
 NAME, MAIL = "dispatch-hooks", "dispatch-hooks@localhost"
@@ -75,6 +75,7 @@ def keep(task: dict, record: dict, message: str, mark: str = "") -> None:
         if not record["trouble"]:
             _commit_rest(at, task, record, message)
             _onto_branch(at, record)
+            _stashed(at, record)
     count(project_git(task), record)
 
 
@@ -95,11 +96,15 @@ def under_way(git_dir: str) -> str:
     return next((what for name, what in UNDER_WAY.items() if os.path.lexists(os.path.join(git_dir, name))), "")
 
 
+def _listed(names: list[str]) -> str:
+    return ", ".join(digest.clean(name, 100) for name in names[:5])
+
+
 def _unfinished(at: git.Git, record: dict) -> str:
     """Why nothing of what lies there is to be committed: it is halfway between two states, and may hold conflicts."""
     names = sorted({row.partition("\t")[2] for row in at("ls-files", "--unmerged", "-z").split("\0") if row})
     what = under_way(worktrees.git_dir(record)) or ("merge" if names else "")
-    return f"a {what} is unfinished in its worktree{': ' if names else ''}{', '.join(names[:5])}" if what else ""
+    return f"a {what} is unfinished in its worktree{': ' if names else ''}{_listed(names)}" if what else ""
 
 
 def _commit_rest(at: git.Git, task: dict, record: dict, message: str) -> None:
@@ -135,7 +140,7 @@ def _unheld(at: git.Git, task: dict, record: dict) -> list[str]:
     }
     for what, names in found.items():
         if names:
-            record["trouble"] = f"{UNHELD[what]}: {', '.join(names[:3])}"
+            record["trouble"] = f"{UNHELD[what]}: {_listed(names)}"
     return [*submodules, *found["own"], *found["raw"]]
 
 
@@ -220,6 +225,15 @@ def _onto_branch(at: git.Git, record: dict) -> None:
         other = _head(at) or head[:12]
         way = f"git switch {branch} && git merge {other} there"
         record["trouble"] = f"its worker went on at {other}, which lacks what is on {branch} ({way} brings it together)"
+
+
+def _stashed(at: git.Git, record: dict) -> None:
+    """What its worker put aside and forgot; it stays in git stash whatever becomes of the worktree, but who knows?"""
+    said = at.run("log", "--walk-reflogs", "--format=%gs", "refs/stash", "--")[1].splitlines()
+    begins = tuple(f"{how} {record['branch']}:" for how in ("WIP on", "On"))
+    found = [f"stash@{{{n}}}" for n, line in enumerate(said) if line.startswith(begins)]
+    if found:
+        record["trouble"] = f"its worker left work in git stash: {found[0]} (git stash branch or git stash drop it)"
 
 
 def _head(at: git.Git) -> str:
@@ -318,7 +332,7 @@ def _remove_tree(name: str, up: int) -> None:
 
 
 def forget_admin(task: dict, record: dict) -> None:
-    """Removes git's folder about the checkout, as `git worktree prune` would, but for this one alone."""
+    """Removes git's folder about the checkout and what was made within, as `git worktree prune` would, but no other."""
     top = os.path.join(record["common"], "worktrees")
     for admin in files.names(top):
         if _about(os.path.join(top, admin), worktrees.path(task, record)):
@@ -332,6 +346,7 @@ def forget_admin(task: dict, record: dict) -> None:
 def _about(admin: str, place: str) -> bool:
     try:
         with open(os.path.join(admin, "gitdir"), encoding="utf-8", errors="surrogateescape") as f:
-            return os.path.realpath(os.path.dirname(f.read(8192).strip())) == os.path.realpath(place)
+            found, own = (os.path.realpath(path) for path in (os.path.dirname(f.read(8192).strip()), place))
+            return f"{found}/".startswith(f"{own}/")
     except OSError:
         return False

@@ -78,11 +78,19 @@ def _open(run, record: dict) -> None:
     place = worktrees.path(run.task, record)
     record["admin"] = os.path.basename(git.Git(place)("rev-parse", "--path-format=absolute", "--git-dir"))
     furnishing.furnish(run, place, record)
+    record["notes"] += _apart(git.Git(place), run.task, record)
     inner = run.task.get("directory") or ""
     if not os.path.isdir(os.path.join(place, inner)):
         raise FatalError(f"there is no folder {inner} in {record['source']}, from which the worktree begins: commit it")
     record["state"] = "open"
     _note(run, record)
+
+
+def _apart(at: git.Git, task: dict, record: dict) -> list[str]:
+    """What the worker must know of its task's parents: a checkout begins from one of them."""
+    branches = [branch for parent in task.get("after") or [] if (branch := after.branch_of(task, parent))]
+    apart = [branch for branch in branches if not at.says("merge-base", "--is-ancestor", branch, record["branch"])]
+    return [f"What is on {' and '.join(apart)} is not in this checkout; git merge it if you need it."] if apart else []
 
 
 def _find(run, record: dict) -> None:
@@ -131,7 +139,8 @@ def _free(at: git.Git, task: dict) -> str:
 
 def _taken(at: git.Git, task: dict, name: str) -> bool:
     place = os.path.join(task["project"], worktrees.PLACE, name)
-    return os.path.lexists(place) or at.says("show-ref", "--verify", "--quiet", f"refs/heads/{worktrees.PREFIX}{name}")
+    branches = f"refs/heads/{worktrees.PREFIX}{name}"  # itself, and those below it
+    return os.path.lexists(place) or bool(at("for-each-ref", "--count=1", branches))
 
 
 def _unseen(at: git.Git) -> list[str]:

@@ -10,7 +10,7 @@ import os
 import tempfile
 import time
 
-from dispatch_hooks import git, worktrees
+from dispatch_hooks import digest, git, worktrees
 from dispatch_hooks.errors import FatalError
 from dispatch_hooks.worktrees import keeping, making
 
@@ -80,12 +80,16 @@ def _merged(at: git.Git, task: dict, record: dict, head: str, tip: str, into: st
         tree, conflicts = _by_checkout(at, task, record, head, tip)
     if not conflicts:
         return tree
-    names = ", ".join(conflicts[:SHOWN]) + (f" and {len(conflicts) - SHOWN} more" if len(conflicts) > SHOWN else "")
     name = task["id"]
     raise FatalError(
-        f"{name} conflicts with {into} in {names}; nothing was changed. Let its worker solve it: "
+        f"{name} conflicts with {into} in {_listed(conflicts)}; nothing was changed. Let its worker solve it: "
         f"tell {name} to merge {into} into its branch and resolve the conflicts; then merge {name} again"
     )
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(digest.clean(name, 100) for name in names[:SHOWN]) + more
 
 
 def _by_merge_tree(at: git.Git, head: str, tip: str) -> tuple[str, list[str]]:
@@ -138,7 +142,7 @@ def check_filters(at: git.Git, task: dict, record: dict, head: str, commit: str)
         raw = at.unfiltered(names, "--cached", GIT_INDEX_FILE=index)
     if raw:
         raise FatalError(
-            f"{task['id']} changes {', '.join(raw[:SHOWN])}, whose filter is in the configuration of {at.cwd} alone, "
+            f"{task['id']} changes {_listed(raw)}, whose filter is in the configuration of {at.cwd} alone, "
             f"which we run nothing of; nothing was changed. If you trust it (git config --get-regexp filter), type: "
             f"git merge {record['branch']}; then merge {task['id']} again"
         )
@@ -154,25 +158,34 @@ FLAGS = (
 
 def move(at: git.Git, task: str, commit: str) -> None:
     """Takes the person's checkout to the commit, whole or not at all."""
+    said = ""
     for _ in range(TRIES):
-        code, out, err = at.run("merge", *FLAGS, commit, **keeping.identity(at))
-        if code == 0:
-            return
-        said = err + out
-        if "index.lock" not in said:
-            break
+        lock = _lock(at)
+        if not lock:
+            code, out, err = at.run("merge", *FLAGS, commit, **keeping.identity(at))
+            if code == 0:
+                return
+            said = err + out
+            if ".lock" not in said:
+                break
         time.sleep(0.2)  # an editor looks at the checkout now and then, and git locks it for that
     names = [line.strip() for line in said.splitlines() if line.startswith("\t")]
     if names:
-        listed = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
         raise FatalError(
-            f"{task} changes what you have not committed in {at.cwd}: {listed}; nothing was changed. Commit that, "
-            f"git stash it or move it away, then merge {task} again"
+            f"{task} changes what you have not committed in {at.cwd}: {_listed(names)}; nothing was changed. Commit "
+            f"that, git stash it or move it away, then merge {task} again"
         )
-    if "index.lock" in said:
-        lock = os.path.join(at("rev-parse", "--absolute-git-dir"), "index.lock")
+    if lock:
         raise FatalError(
             f"another git is at work in {at.cwd}, or was killed there: {lock}; merge {task} again when it has "
             f"ended, and if none runs, rm {lock} first"
         )
     raise FatalError(f"git merge --ff-only {commit[:12]} in {at.cwd}: {git.said(said)}")
+
+
+def _lock(at: git.Git) -> str:
+    """A lock that is in the way of a merge; for those of HEAD and its branch, git would see that too late."""
+    branch = at("symbolic-ref", "HEAD")
+    places = ("index.lock", "HEAD.lock", f"{branch}.lock")
+    found = at("rev-parse", "--path-format=absolute", *(word for name in places for word in ("--git-path", name)))
+    return next((path for path in found.splitlines() if os.path.lexists(path)), "")
