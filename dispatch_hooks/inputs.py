@@ -23,6 +23,11 @@ def pending(folder: str, status: dict) -> dict | None:
     return {"answers": answers, "notes": notes} if answers or notes else None
 
 
+def grants(said: dict | None) -> bool:
+    """Whether its budget begins anew with this: an answer and a resume leave it as it is."""
+    return any("resumes" not in note for note in (said or NOTHING)["notes"])
+
+
 def _asks(asked: list[dict]) -> set[tuple]:
     return {(question["run"], question["request"]) for question in asked if question.get("request")}
 

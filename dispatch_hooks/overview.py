@@ -229,6 +229,7 @@ dispatch-hooks
   answer ID: WORDS                   answers a worker; answer: WORDS while only one asks
   tell ID to DO SOMETHING            a word to a worker, running or finished
   /dispatch add MODEL, create a NAME alias using MODEL, remove NAME; make MODEL my dispatch default
+  /dispatch config KEY VALUE         changes the configuration; /dispatch config tells it
   status, show ID, cancel ID, retry ID [with MODEL]
   pause ID, resume ID; pause all: nothing new starts; resume all
   release ID                         starts what waits for another task without it

@@ -50,7 +50,7 @@ def _refuse_spent(folder: str, by: str) -> None:
     task, status = tasks.read(folder) or {}, tasks.status(folder)
     budget = (status.get("changed") or {}).get("budget") or task.get("budget")
     why = "" if status["state"] in tasks.RUNNING else limits.over(budget, status, time.time())
-    if why:
+    if why and not inputs.grants(inputs.pending(folder, status)):
         name = os.path.basename(folder)
         more, other = way(by, "tell", name, "go on"), way(by, "retry", name, "…")
         raise FatalError(f"{name} is {why}; {more} grants as much again, {other} another")

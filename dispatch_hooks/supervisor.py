@@ -195,7 +195,7 @@ class Run:
         signal.signal(signal.SIGTERM, self._told_to_end)
         processes.become_supervisor()
         conversation.follow_orders(self.task, self.status, self.said)
-        if self.status["run"] == 1 or any("resumes" not in note for note in self.said["notes"]):
+        if self.status["run"] == 1 or inputs.grants(self.said):
             limits.grant(self.status, time.time())
         self.config = config.load()
         worktrees.prepare(self)

@@ -42,3 +42,21 @@ def test_what_it_used_and_how_often_it_called_its_model_is_told(claude, server):
     assert status["tokens"] == status["tokens_in"] + status["tokens_out"] > 0
     assert status["cost_usd"] > 0
     wait_until(lambda: not claude.processes())
+
+
+def test_a_worker_reads_what_to_run_while_nobody_has_answered(claude, server):
+    """Its command ends with 75 then, which Claude Code takes for a failure: the words say that nothing failed."""
+    product, seen = Product(claude), []
+    ask = tool("Bash", command="dispatch-hooks ask --wait 0 'Which colour?'", description="ask the person")
+
+    def again(request):
+        seen.append(request.all_text)
+        return "I wait"
+
+    server.rule(worker("paint the door"), ask, again, repeat=True)
+    product("dispatch", "-m", "opus", "--id", "paint-door", "paint the door")
+    wait_until(lambda: seen, why=product.logs)
+    assert "nothing failed. To go on waiting, run: dispatch-hooks ask --again 001" in seen[0]
+    product("cancel", "paint-door")
+    product.wait("paint-door", "cancelled")
+    wait_until(lambda: not claude.processes())

@@ -57,17 +57,13 @@ def read(body: str, vocabulary: dict) -> dict | None:
 
 
 def _named(name: str, rest: list[str], vocabulary: dict) -> dict | None:
-    if name in ANSWERED and (not rest or (len(rest) == 1 and rest[0].lower() in (*OWN, *_ways(name)))):
+    behind = (*OWN, *ANSWERED, *TERMINAL) if name == "help" else OWN
+    if name in ANSWERED and (not rest or (len(rest) == 1 and rest[0].lower() in behind)):
         return {"command": name}
     if name == "--version" or (name in TERMINAL and _arguments(rest, vocabulary)):
         alone = name in CHAT and not rest
         return {"command": "help"} if alone else {"command": "terminal", "rest": " ".join([name, *rest])}
     return {"command": "terminal", "rest": "models --refresh"} if (name, rest) == ("models", ["refresh"]) else None
-
-
-def _ways(name: str) -> frozenset | set:
-    """What help may be asked about."""
-    return TERMINAL | set(ANSWERED) if name == "help" else frozenset()
 
 
 def _arguments(rest: list[str], vocabulary: dict) -> bool:
