@@ -262,6 +262,16 @@ def test_a_permission_is_asked_and_allowed_once_by_kind_not_by_name():
     assert chosen(peer.heard[-1]) == "allow_once"
 
 
+def test_a_command_that_only_its_ask_tells_of_is_told_when_it_is_allowed():
+    peer = Peer("gemini", {"permissions": "auto"})
+    peer.begin()
+    (did,) = peer.ask(rawInput=None, title="make all")
+    assert did == {"kind": "activity", "text": "Shell: make all", "files": []}
+    assert chosen(peer.heard[-1]) == "allow_once"
+    assert peer.ask(number=8, rawInput=None, title="make all") == []
+    assert peer.ask(number=9, toolCallId="t2", kind="edit", locations=[{"path": "/p/a"}], rawInput=None) == []
+
+
 @pytest.mark.parametrize("name", ["opencode", "copilot"])
 def test_where_a_no_ends_the_turn_its_words_begin_the_next(name):
     peer = Peer(name)

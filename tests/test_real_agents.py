@@ -170,6 +170,7 @@ class TestEveryAgent:
         assert (status["run"], status["session"]) == (3, first)
         asked = sorted((agent.product.records("paint-it") / "questions").iterdir())
         assert len(asked) == 4  # its plan and its output are its own: nobody was asked for them
+        assert "Shell: dispatch-hooks ask" in (folder / "worker.log").read_text()
         agent.alone()
 
     def test_it_takes_a_note_survives_its_own_death_and_can_be_cancelled_in_a_command(self, agent, server):

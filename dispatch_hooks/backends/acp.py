@@ -226,11 +226,19 @@ class Talk(backends.Talk):
         if questions:
             self._asks[ask["request"]] = ask = {**ask, "questions": questions}
             return [*events, ask]
-        allowed = rights.decide(call, self.task, self.run["folder"], self.run["cwd"])
-        if call["id"] in self._granted or allowed == rights.ALLOW:
+        if call["id"] in self._granted:
             return [*events, _send(self._choose(ask, "allow"))]
+        if rights.decide(call, self.task, self.run["folder"], self.run["cwd"]) == rights.ALLOW:
+            return [*events, *self._allowed(call), _send(self._choose(ask, "allow"))]
         self._asks[ask["request"]] = ask
         return [*events, ask]
+
+    def _allowed(self, call: dict) -> list[dict]:
+        """What is done unasked, where only its ask tells of it (gemini's commands); edits are told when done."""
+        if call["told"] or call["kind"] in rights.EDITING or call["kind"] not in calls.NAMES:
+            return []
+        call["told"] = True
+        return [_activity(calls.line(call))]
 
     def reply(self, ask: dict, answers: list[str]) -> str | None:
         if ask["questions"][0]["kind"] == "question":
