@@ -204,6 +204,20 @@ def test_an_error_that_comes_as_text_is_one_and_asides_are_no_message():
     assert peer.result("session/prompt", {"stopReason": "end_turn"})[-1]["error"] == "Error: Authentication failed"
 
 
+def test_figures_that_come_again_are_another_try_where_they_come_with_each_call_of_the_model():
+    peer = Peer("copilot")
+    peer.begin()
+    assert peer.update("usage_update", used=9054, size=128000) == []
+    (again,) = peer.update("usage_update", used=9054, size=128000)
+    assert (again["kind"], again["text"]) == ("retrying", "its model did not answer: it tries again")
+    peer.chunk("Info: Request failed due to a transient API error. Retrying...")
+    assert peer.update("usage_update", used=9054, size=128000) == []  # that try has been told
+    assert peer.update("usage_update", used=9129, size=128000) == []
+    peer = Peer("opencode")
+    peer.begin()
+    assert peer.update("usage_update", used=5, size=10) == peer.update("usage_update", used=5, size=10) == []
+
+
 def test_two_prompts_of_one_turn_end_it_once():
     peer = Peer("opencode")
     peer.begin()

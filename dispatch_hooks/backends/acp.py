@@ -23,6 +23,8 @@ ENDED_BADLY = {
 }
 """What a turn's stopReason says that is no ordinary end."""
 
+TRIES = "its model did not answer: it tries again"
+
 NOT_ALLOWED = "The person does not allow: {what}\n{why}\nGo on without it."
 
 
@@ -50,6 +52,7 @@ class Talk(backends.Talk):
         self._said, self._last = "", ""  # the message that is coming, the last whole one
         self._later: list[str] = []  # words for the next turn: what a no cannot carry
         self._loading, self._replayed = False, 0
+        self._figure: dict | None = None  # the last usage_update
         self._interrupted = False
         hello = {"protocolVersion": 1, "clientCapabilities": CAPABILITIES, "clientInfo": CLIENT}
         self.stdin = self._call("initialize", hello, self._open)
@@ -155,16 +158,24 @@ class Talk(backends.Talk):
         if self._loading:
             self._replayed += kind == "user_message_chunk"
             return []
-        figures = self.used.update(update)
+        figures = self._again(update) + self.used.update(update)
         if kind == "agent_message_chunk" and update["content"].get("type") == "text":
             return figures + self._chunk(update["content"]["text"])
         if kind in ("tool_call", "tool_call_update"):
             return figures + self._whole() + self._tool(update)
         return figures
 
+    def _again(self, update: dict) -> list[dict]:
+        """Figures come with each call of the model: the same ones once more are another try of it."""
+        if not self.quirk["usage_retries"] or update["sessionUpdate"] != "usage_update":
+            return []
+        last, self._figure = self._figure, update
+        return [{"kind": "retrying", "text": TRIES, "attempt": None}] if update == last else []
+
     def _chunk(self, text: str) -> list[dict]:
         """A piece of the model's message, or a line of the CLI's own among them."""
         if any(text.startswith(mark) for mark in self.quirk["retrying"]):
+            self._figure = None  # that try has been told
             return [{"kind": "retrying", "text": text.strip(), "attempt": None}]
         if any(text.startswith(mark) for mark in self.quirk["aside"]):
             return []

@@ -38,6 +38,8 @@ PLAIN = {
     # words of the CLI itself among the model's: not a message, and those that tell of another try
     "aside": (),
     "retrying": (),
+    # tells the same figures again with another try of the same call of its model
+    "usage_retries": False,
     # asks the client to write files that it writes by itself
     "writes_itself": False,
     # seconds that its shell tool gives a command, less what a model needs to notice; 0: enough for any question
@@ -86,6 +88,7 @@ KNOWN = {
         "error_text": ("Error: ",),
         "aside": ("Info: ",),
         "retrying": ("Info: Request failed",),
+        "usage_retries": True,
     },
     "cursor": {
         "argv": ["agent", "acp"],
