@@ -55,6 +55,8 @@ class Peer:
 
     def begin(self, **made):
         self.result("initialize", {"agentCapabilities": {"loadSession": True}})
+        if self.heard[-1]["method"] == "authenticate":
+            self.result("authenticate")
         return self.result("session/new", {"sessionId": "S", **made})
 
     @property
@@ -446,6 +448,20 @@ def test_a_model_is_given_as_each_cli_takes_it():
         assert " ".join(words) in " ".join(argv) and ("m" in argv) == bool(words)
 
 
+def test_cursors_options_stand_before_its_subcommand():
+    assert Peer("cursor", {"model": "m"}).talk.argv == ["agent", "--model", "m", "acp"]
+    assert Peer("cursor").talk.argv == ["agent", "acp"]
+
+
+def test_nobody_enters_who_may_not():
+    peer = Peer("cursor")
+    peer.result("initialize", {"authMethods": [{"id": "cursor_login"}]})
+    assert peer.heard[-1]["params"] == {"methodId": "cursor_login"}
+    (end,) = peer.result("authenticate", error={"code": -32000, "message": "Authentication failed"})
+    assert end["error"] == "Authentication failed"
+    assert [m["method"] for m in peer.heard] == ["initialize", "authenticate"]
+
+
 def test_the_person_names_another_program_of_a_known_agent():
     argv = Peer("opencode", settings={"opencode": {"program": "/opt/oc"}}).talk.argv
     assert argv == ["/opt/oc", "acp"]
@@ -471,16 +487,16 @@ def test_a_call_is_told_in_one_line():
 # a stand-in with bad manners, as a person's own agent, under a real supervisor
 
 
-def standin(lab, *manners: str, **keys) -> None:
+def standin(lab, *manners: str, name: str = "mine", **keys) -> None:
     Path(paths.config_file()).parent.mkdir(parents=True, exist_ok=True)
     command = json.dumps([sys.executable, str(STANDIN), *manners])
     lines = [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
-    text = "\n".join([*lines, "[backends.mine]", 'protocol = "acp"', f"command = {command}\n"])
+    text = "\n".join([*lines, f"[backends.{name}]", 'protocol = "acp"', f"command = {command}\n"])
     Path(paths.config_file()).write_text(text)
 
 
-def do(lab, script: str, **fields) -> str:
-    (folder,) = lab.dispatch("mine", text=f"work\nSCRIPT: {script}\n", **fields)
+def do(lab, script: str, name: str = "mine", **fields) -> str:
+    (folder,) = lab.dispatch(name, text=f"work\nSCRIPT: {script}\n", **fields)
     assert not lab.result["refused"], lab.result
     return folder
 
@@ -506,6 +522,23 @@ def test_an_agent_of_the_persons_own_is_three_lines(lab):
     status = lab.wait(folder, "finished")
     assert (status["ticked"], status["summary"]) == (1, "ran deploy")
     assert len(questions.every(folder)) == 1  # its plan is its own
+    assert alive(folder) == []
+
+
+def test_cursor_as_it_is_documented_is_entered_given_its_model_and_asks_by_requests_of_its_own(lab):
+    standin(lab, "--cursor", "acp", name="cursor")
+    with open(paths.config_file(), "a") as f:
+        f.write('[models.it]\nbackend = "cursor"\nname = "gpt-5"\n')
+    folder = do(lab, "plan choose choose tick", "cursor", model="it", backend=None)
+    for answer in ("2", "neither: white"):
+        assert asked(folder, "Which colour?")["options"] == ["red", "blue"]
+        steer.answer(folder, answer, "terminal", dict(os.environ))
+        wait_until(lambda: not questions.waiting(folder) or tasks.status(folder)["state"] != "running")
+    lab.wait(folder, "finished")
+    log = (lab.project / ".dispatch/tasks" / os.path.basename(folder) / "worker.log").read_text()
+    assert '{"outcome": {"outcome": "accepted"}}' in log
+    assert '{"outcome": {"outcome": "answered", "answers": [{"questionId": "q", "selectedOptionIds": ["b"]}]}}' in log
+    assert '"outcome": "skipped", "reason": "Which colour? The person answers: neither: white"' in log
     assert alive(folder) == []
 
 

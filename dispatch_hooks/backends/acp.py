@@ -1,8 +1,9 @@
 """Agents that speak the Agent Client Protocol (agentclientprotocol.com, version 1): JSON-RPC, a message a line.
 
-The order: initialize, session/new or session/load, the model where only the session takes it, session/prompt. What
-differs from agent to agent is in `quirks`; what may be done unasked is decided in `rights`, so that every agent is
-asked to ask us before everything. A session that turns out to be gone is begun anew, with all that is known of it.
+The order: initialize, authenticate where it is wanted, session/new or session/load, the model where only the session
+takes it, session/prompt. What differs from agent to agent is in `quirks`; what may be done unasked is decided in
+`rights`, so that every agent is asked to ask us before everything. A session that turns out to be gone is begun anew,
+with all that is known of it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 import os
 
 from dispatch_hooks import backends
-from dispatch_hooks.backends import acp_errors, calls, quirks, rights, tokens
+from dispatch_hooks.backends import acp_errors, calls, events, quirks, rights, tokens
 
 CLIENT = {"name": "dispatch-hooks", "version": "1"}
 CAPABILITIES = {"fs": {"readTextFile": False, "writeTextFile": False}, "terminal": False}
@@ -51,7 +52,7 @@ class Talk(backends.Talk):
         self._count = self._turns = 0  # requests of ours; prompts without their answer
         self._said, self._last = "", ""  # the message that is coming, the last whole one
         self._later: list[str] = []  # words for the next turn: what a no cannot carry
-        self._loading, self._replayed = False, 0
+        self._loads, self._loading, self._replayed = False, False, 0
         self._figure: dict | None = None  # the last usage_update
         self._interrupted = False
         hello = {"protocolVersion": 1, "clientCapabilities": CAPABILITIES, "clientInfo": CLIENT}
@@ -78,13 +79,17 @@ class Talk(backends.Talk):
             return self._update(params["update"])
         if message.get("method") == "session/request_permission" and "id" in message:
             return self._asked(message["id"], params)
+        if message.get("method") == "cursor/ask_question" and "id" in message:
+            return self._asks_itself(message["id"], params)
         if message.get("method") and "id" in message:
             return [_send(self._foreign(message))]
         then = self._calls.pop(message.get("id"), None) if "method" not in message else None
         return then(_table(message.get("result")), _failure(message)) if then else []
 
     def _foreign(self, message: dict) -> str:
-        """A request that we said we do not take."""
+        """A request that we said we do not take, or that needs nobody's word."""
+        if message["method"] == "cursor/create_plan":  # what is in it is asked when it is done
+            return _line(id=message["id"], result={"outcome": {"outcome": "accepted"}})
         if self.quirk["writes_itself"] and message["method"] == "fs/write_text_file":
             return _line(id=message["id"], result={})
         return _line(id=message["id"], error={"code": -32601, "message": f"no {message['method']} here"})
@@ -92,9 +97,15 @@ class Talk(backends.Talk):
     # the beginning
 
     def _open(self, result: dict, error: dict | None) -> list[dict]:
+        self._loads = bool((result.get("agentCapabilities") or {}).get("loadSession"))
+        if error or not self.quirk["login"]:
+            return self._enter({}, error)
+        return [_send(self._call("authenticate", {"methodId": self.quirk["login"]}, self._enter))]
+
+    def _enter(self, result: dict, error: dict | None) -> list[dict]:
         if error:
             return self._failed(error)
-        if self.run["resume"] and (result.get("agentCapabilities") or {}).get("loadSession"):
+        if self.run["resume"] and self._loads:
             self._loading = True
             where = {"sessionId": self.run["session"], **self._where()}
             return [_send(self._call("session/load", where, self._loaded))]
@@ -244,6 +255,13 @@ class Talk(backends.Talk):
         self._asks[ask["request"]] = ask
         return [*events, ask]
 
+    def _asks_itself(self, number: object, params: dict) -> list[dict]:
+        ask = {"kind": "ask", "request": json.dumps(number), **calls.cursors_ask(params)}
+        if not events.sound(ask):
+            raise ValueError("nothing is asked")
+        self._asks[ask["request"]] = ask
+        return [*self._whole(), ask]
+
     def _allowed(self, call: dict) -> list[dict]:
         """What is done unasked, where only its ask tells of it (gemini's commands); edits are told when done."""
         if call["told"] or call["kind"] in rights.EDITING or call["kind"] not in calls.NAMES:
@@ -252,6 +270,8 @@ class Talk(backends.Talk):
         return [_activity(calls.line(call))]
 
     def reply(self, ask: dict, answers: list[str]) -> str | None:
+        if "asked" in ask:
+            return self._outcome(ask, calls.cursors_answer(ask["asked"], answers))
         if ask["questions"][0]["kind"] == "question":
             given = {str(n): text for n, text in enumerate(answers)}
             return self._choose(ask, "allow", answers=given)
@@ -261,17 +281,22 @@ class Talk(backends.Talk):
         return self._choose(ask, "allow")
 
     def refuse(self, ask: dict, why: str) -> str | None:
-        """No answer to an ask has room for a reason: it is said with the next turn."""
+        """No answer to a permission's ask has room for a reason: it is said with the next turn."""
+        if "asked" in ask:
+            return self._outcome(ask, {"outcome": "skipped", "reason": why})
         if self.quirk["no_ends_turn"] or why != backends.SAID_NO:
             self._later.append(NOT_ALLOWED.format(what=ask["questions"][0]["text"], why=why))
         return self._choose(ask, "reject")
 
     def _choose(self, ask: dict, kind: str, **more) -> str:
         """The option for this one time; the options' names differ from agent to agent, their kinds do not."""
-        self._asks.pop(ask["request"], None)
         kinds = {option.get("kind"): option["optionId"] for option in ask["options"]}
         option = kinds.get(f"{kind}_once", kinds.get(f"{kind}_always"))
         outcome = {"outcome": "selected", "optionId": option} if option else {"outcome": "cancelled"}
+        return self._outcome(ask, outcome, **more)
+
+    def _outcome(self, ask: dict, outcome: dict, **more) -> str:
+        self._asks.pop(ask["request"], None)
         return _line(id=json.loads(ask["request"]), result={"outcome": outcome, **more})
 
     # what it is told

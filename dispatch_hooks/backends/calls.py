@@ -81,6 +81,26 @@ def questions(call: dict) -> list[dict]:
     ]
 
 
+def cursors_ask(params: dict) -> dict:
+    """The part of an ask event that tells of Cursor's own questions, which are a request of their own."""
+    told = [(q["prompt"], [option["label"] for option in q.get("options") or []]) for q in params["questions"]]
+    asked = [{"kind": "question", "text": text, "options": options} for text, options in told]
+    given = {"questions": [{"question": text, "options": options} for text, options in told]}
+    return {"tool": "question", "input": given, "edits": False, "questions": asked, "asked": params["questions"]}
+
+
+def cursors_answer(asked: list[dict], answers: list[str]) -> dict:
+    """What the person chose. It takes options alone: other words are said as the reason for choosing none."""
+    chosen = []
+    for question, answer in zip(asked, answers, strict=True):
+        option = next((one["id"] for one in question.get("options") or [] if one["label"] == answer), None)
+        chosen.append({"questionId": question["id"], "selectedOptionIds": [option]})
+    if all(one["selectedOptionIds"] != [None] for one in chosen):
+        return {"outcome": "answered", "answers": chosen}
+    said = zip((question["prompt"] for question in asked), answers, strict=True)
+    return {"outcome": "skipped", "reason": "\n".join(f"{text} The person answers: {answer}" for text, answer in said)}
+
+
 def choice_of_model(model: str, row: dict, result: dict) -> tuple[str, dict] | None:
     """The request that chooses the model, where only the session takes it: (method, params).
 

@@ -14,11 +14,15 @@ PLAIN = {
     "argv": [],
     # the words that choose a model, {model} filled in; without them the session is told, if its agent takes that
     "model_argv": [],
+    # its options stand before its subcommand, the last word of argv
+    "options_first": False,
     # likewise an environment variable
     "model_env": "",
     "env": {},
     # variables that hold JSON: the person's own value, with this merged over it
     "env_json": {},
+    # the method that `authenticate` is to name before there is a session
+    "login": "",
     # what a second prompt does: joins the running turn, or ends it (then a note waits)
     "steers": False,
     # what a no does: the model is told and goes on, or the turn ends in silence
@@ -93,6 +97,9 @@ KNOWN = {
     "cursor": {
         "argv": ["agent", "acp"],
         "model_argv": ["--model", "{model}"],
+        "options_first": True,
+        "login": "cursor_login",
+        "questions": True,
     },
 }
 
@@ -111,8 +118,10 @@ def of(name: str, config: dict) -> dict:
 def start(row: dict, task: dict, folder: str) -> tuple[list[str], dict]:
     """(argv, environment) of a row for a task. folder: the task's, which may lie outside of where it works."""
     model, env = task["model"], dict(row["env"])
-    argv = row["argv"] + [word.replace("{model}", model) for word in row["model_argv"] if model]
-    argv += [word.replace("{folder}", folder) for word in row["folder_argv"]]
+    options = [word.replace("{model}", model) for word in row["model_argv"] if model]
+    options += [word.replace("{folder}", folder) for word in row["folder_argv"]]
+    end = len(row["argv"]) - row["options_first"]
+    argv = [*row["argv"][:end], *options, *row["argv"][end:]]
     env |= {row["model_env"]: model} if row["model_env"] and model else {}
     env |= {name: json.dumps(_over(_theirs(name), value)) for name, value in row["env_json"].items()}
     env |= {"DISPATCH_HOOKS_ASK_WAIT": str(row["ask_wait"])} if row["ask_wait"] else {}

@@ -46,6 +46,8 @@ WAYS = {
 }
 """The backends that speak in a way of their own."""
 
+PERMISSIONS = {"cursor": "not known: what it asks for depends on its own `approvalMode`"}
+
 SANDBOX = {
     "gemini": "none; its file tools stay in the directory",
     "opencode": "none; leaving the directory is asked",
@@ -89,7 +91,7 @@ def _agent(name: str) -> dict:
     told = [USED[row["usage"]], "cost" if name in COSTS else ""]
     return {
         "speaks": f"ACP (`{' '.join(row['argv'][:2])}`)",
-        "permissions": OURS,
+        "permissions": PERMISSIONS.get(name, OURS),
         "sandbox": SANDBOX[name],
         "questions": "its own, and `dispatch-hooks ask`" if row["questions"] else "`dispatch-hooks ask`",
         "a note": "joins the turn" if row["steers"] else "waits for the turn's end",

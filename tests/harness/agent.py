@@ -1,14 +1,17 @@
 """A stand-in agent that speaks ACP as it is documented, with the bad manners that its arguments name.
 
-    agent.py [--deaf] [--forgetful] [--shy] [--rude]
+    agent.py [--deaf] [--forgetful] [--shy] [--rude] [--cursor ARGUMENTS]
 
 --deaf       goes on at the end of its input and at SIGTERM
 --forgetful  loads any session, and has none of it
 --shy        ends the turn in silence at a no
 --rude       starts a command in a session of its own and leaves it behind
+--cursor     is Cursor's `agent` as cursor.com/docs/cli/acp tells of it: takes its model before its subcommand, has no
+             session for whom did not authenticate, and asks questions and shows plans by requests of its own
 
 What it does is what its prompt says after "SCRIPT:", a step a word: tick, run:WORD (asks to run a command), edit:PATH
-(asks to edit), fail:WORD (a text that is an error), hang, echo (says all that it was ever told).
+(asks to edit), fail:WORD (a text that is an error), hang, echo (says all that it was ever told), choose and plan (of
+Cursor: a question and a plan; it says what came back).
 """
 
 import json
@@ -27,6 +30,7 @@ news = threading.Condition()
 cancelled = threading.Event()
 numbers = iter(range(1000, 9999))
 session = {"id": "", "told": []}
+entered = threading.Event()
 
 
 def put(**message) -> None:
@@ -49,16 +53,21 @@ def keep() -> None:
         json.dump(session["told"], f)
 
 
-def ask(kind: str, **call) -> bool:
+def request(method: str, **params) -> dict:
+    """The result of a request to the client; none where the turn was cancelled."""
     number = next(numbers)
-    yes = {"optionId": "y", "name": "Yes", "kind": "allow_once"}
-    no = {"optionId": "n", "name": "No", "kind": "reject_once"}
-    call = {"toolCallId": f"t{number}", "kind": kind, **call}
-    params = {"sessionId": session["id"], "toolCall": call, "options": [yes, no]}
-    put(id=number, method="session/request_permission", params=params)
+    put(id=number, method=method, params=params)
     with news:
         news.wait_for(lambda: number in answers or cancelled.is_set())
-    return answers.get(number, {}).get("result", {}).get("outcome", {}).get("optionId") == "y"
+    return answers.get(number, {}).get("result", {})
+
+
+def ask(kind: str, **call) -> bool:
+    yes = {"optionId": "y", "name": "Yes", "kind": "allow_once"}
+    no = {"optionId": "n", "name": "No", "kind": "reject_once"}
+    call = {"toolCallId": f"t{next(numbers)}", "kind": kind, **call}
+    told = request("session/request_permission", sessionId=session["id"], toolCall=call, options=[yes, no])
+    return told.get("outcome", {}).get("optionId") == "y"
 
 
 def step(word: str) -> bool:
@@ -79,6 +88,12 @@ def step(word: str) -> bool:
             return False
     elif verb == "edit":
         say(f"edit {about}: {ask('edit', title=about, locations=[{'path': about}])}")
+    elif verb == "choose":
+        options = [{"id": "r", "label": "red"}, {"id": "b", "label": "blue"}]
+        asked = [{"id": "q", "prompt": "Which colour?", "options": options, "allowMultiple": False}]
+        say(json.dumps(request("cursor/ask_question", toolCallId="c", title="Colour", questions=asked)))
+    elif verb == "plan":
+        say(json.dumps(request("cursor/create_plan", toolCallId="p", plan="# All of it", todos=[])))
     elif verb == "fail":
         say(f"Error: {about}")
     elif verb == "echo":
@@ -118,6 +133,11 @@ def hear(message: dict) -> None:
     method, params, number = message.get("method"), message.get("params", {}), message.get("id")
     if method == "initialize":
         put(id=number, result={"protocolVersion": 1, "agentCapabilities": {"loadSession": True}})
+    elif method == "authenticate" and params == {"methodId": "cursor_login"}:
+        entered.set()
+        put(id=number, result={})
+    elif method == "session/new" and "--cursor" in MANNERS and not entered.is_set():
+        put(id=number, error={"code": -32000, "message": "Authentication required"})
     elif method == "session/new":
         session.update(id=str(uuid.uuid4()), told=[])
         put(id=number, result={"sessionId": session["id"]})
@@ -137,6 +157,8 @@ def hear(message: dict) -> None:
 
 
 def main() -> None:
+    if "--cursor" in MANNERS and sys.argv[-3:] != ["--model", "gpt-5", "acp"]:
+        sys.exit(f"error: unknown arguments: {sys.argv[1:]}")
     if "--deaf" in MANNERS:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     for line in sys.stdin:
