@@ -207,10 +207,11 @@ def _wanted(item: dict, settings: dict) -> str:
 def learn(names: list[str], settings: dict, env: dict) -> tuple[dict, list[str]]:
     """(the settings, what is told of them): models that only a CLI knows are looked for, and go into the config."""
     path, told = env.get("PATH", os.defpath), []
-    if any(resolve.meaning(name, settings, path)[1] for name in names):
+    unknown = any(resolve.meaning(name, settings, path)[1] for name in names)
+    if unknown or any(resolve.adoptable(name, settings, path) for name in names):
         from dispatch_hooks import catalogue
 
-        catalogue.look(settings, env)
+        catalogue.look(settings, env, catalogue.RECENT if unknown else catalogue.DAY)
     for name in dict.fromkeys(names):
         found = resolve.adoptable(name, settings, path)
         if found and own.ran(["config", "add-model", name, *_flags(found)], env)[0]:

@@ -269,6 +269,17 @@ def test_a_model_that_nobody_has_starts_nothing_and_nobody_is_asked_again(world,
     assert "models" not in Path(paths.config_file()).read_text()
 
 
+def test_a_list_of_yesterday_is_not_believed_before_its_cli_is_asked(world, lab):
+    world("opencode", f"echo asked >> {lab.root}/asked\n{says('moonshotai/kimi-k3')}")
+    keep(opencode=["moonshotai/kimi-k2"])
+    told = json.loads(Path(catalogue._file()).read_text())
+    told["opencode"]["at"] -= 2 * catalogue.DAY
+    Path(catalogue._file()).write_text(json.dumps(told))
+    assert start(lab, "kimi-k2")["started"] == []
+    assert (lab.root / "asked").read_text() == "asked\n"
+    assert "kimi-k2" not in config.load()["models"]
+
+
 def test_names_that_are_known_ask_nobody(world, lab, monkeypatch):
     world("opencode", f"touch {lab.root}/asked")
     world("codex", WORKER)
