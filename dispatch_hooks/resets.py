@@ -28,9 +28,22 @@ _CLOCK = re.compile(
     r"\b(?:resets?|again|until|available|back)\b[\s:]*(?:at|on|by)?\s*"
     rf"(?:(?P<day>{'|'.join(_DAYS)})[a-z]*\.?,?\s+(?:at\s+)?)?"
     rf"(?:(?P<month>{'|'.join(_MONTHS)})[a-z]*\.?\s+(?P<date>\d{{1,2}})(?:st|nd|rd|th)?,?\s*(?P<year>\d{{4}})?,?\s*(?:at\s+)?)?"
-    r"(?P<hour>\d{1,2})(?:[:.](?P<minute>\d\d))?\s*(?P<half>[ap]\.?m\.?)?(?:\s*\(?(?P<zone>[A-Z][A-Za-z_]+(?:/[A-Za-z_]+)*|UTC|GMT)\)?)?",
+    r"(?:(?P<hour>\d{1,2})(?:[:.](?P<minute>\d\d))?\s*(?P<half>[ap]\.?m\.?)?|(?P<word>midnight|noon))"
+    r"(?:\s*\(?(?P<zone>[A-Z][A-Za-z_]+(?:/[A-Za-z_]+)*)\)?)?",
     re.IGNORECASE,
 )
+
+_WORDS = {"midnight": 0, "noon": 12}
+_ZONES = {
+    "America/Los_Angeles": ("PT", "PST", "PDT", "Pacific"),
+    "America/Denver": ("MT", "MST", "MDT"),
+    "America/Chicago": ("CT", "CST", "CDT"),
+    "America/New_York": ("ET", "EST", "EDT"),
+    "Europe/London": ("BST",),
+    "Europe/Paris": ("CET", "CEST"),
+    "Asia/Tokyo": ("JST",),
+}
+"""Where a clock goes that is named by letters; summer or winter, whichever it is there."""
 
 
 def read(text: str, now: float) -> float | None:
@@ -73,14 +86,15 @@ def _stamp(text: str, now: float) -> float | None:
 def _clock(text: str, now: float) -> float | None:
     """A time of day, with a weekday or a date perhaps; the next one that is so."""
     for found in _CLOCK.finditer(text):
-        if found["half"] or found["minute"] or found["month"]:
+        if found["half"] or found["minute"] or found["month"] or found["word"]:
             return _next(found.groupdict(), now)
     return None
 
 
 def _next(said: dict, now: float) -> float | None:
     here = datetime.fromtimestamp(now, _zone(said["zone"]))
-    hour, minute = int(said["hour"]), int(said["minute"] or 0)
+    hour = _WORDS[said["word"].lower()] if said["word"] else int(said["hour"])
+    minute = int(said["minute"] or 0)
     if said["half"] and hour > 12:
         return None
     if said["half"]:
@@ -107,10 +121,11 @@ def _zone(name: str | None) -> tzinfo | None:
     """None is this machine's own."""
     if name and name.upper() in ("UTC", "GMT"):
         return UTC
+    place = next((place for place, names in _ZONES.items() if name in names), name)
     try:
         from zoneinfo import ZoneInfo
 
-        return ZoneInfo(name) if name and "/" in name else None
+        return ZoneInfo(place) if place and "/" in place else None
     except (ImportError, OSError, ValueError, KeyError):  # a system without zones
         return None
 
