@@ -1,7 +1,8 @@
 """Words that change the configuration: "/dispatch add gpt-5.3", "make sonnet my dispatch default".
 
 The whole prompt is the phrase, and it names dispatch: by /dispatch before it, or in its words ("my dispatch default").
-What could be a task's own words ("/dispatch add dark mode") is none of ours. docs/grammar.md has the forms.
+What could be a task's own words ("/dispatch add dark mode", "/dispatch add a webpack alias") is none of ours.
+docs/grammar.md has the forms.
 """
 
 from __future__ import annotations
@@ -113,7 +114,9 @@ def _meant(verb: str, said: dict, bare: bool, vocabulary: dict) -> bool:
         return False
     if not bare or verb == "import" or any(said.get(key) for key in ("sure", "also", "there", "backend")):
         return True
-    return _like_a_model(said["model"] or "opus" if verb == "add-alias" else said["name"], vocabulary)
+    if verb == "add-alias" and not said["model"]:
+        return bool(said["prompt"])
+    return _like_a_model(said["model"] if verb == "add-alias" else said["name"], vocabulary)
 
 
 def _like_a_model(name: str, vocabulary: dict) -> bool:
