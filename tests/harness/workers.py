@@ -50,7 +50,7 @@ def install(sandbox: Sandbox, name: str) -> WorkerCli:
 
 
 def homes() -> Path:
-    """A folder for sandboxes outside the temporary ones: codex lets its commands write there, wherever they work.
+    """A folder for sandboxes outside the temporary ones, where codex by itself lets its commands write.
 
     What a killed test run left in it goes after a day.
     """
