@@ -108,7 +108,7 @@ def test_an_answer_typed_there_reaches_the_worker_and_every_other_top_sees_it(la
     assert questions.answer_of(folder, 1)["by"] == "terminal"
     for terminal in (one, other):
         terminal.wait_for("finished    1/1 asker-1-1")
-        terminal.wait_for("terminal: blue")
+        terminal.wait_for("you: blue")
 
 
 def test_the_mouse_chooses_a_task_and_a_tab(shop):
@@ -449,7 +449,7 @@ def test_the_plan_shows_answers_and_output(shop):
     questions.answer(folder, 1, "no, blue", "typed", 1.0)
     (shop.project / ".dispatch/tasks/asked/output.md").write_text("# Found\n\x1b]0;evil\x07three\n")
     shown = detail.checklist(folder).plain
-    assert "asked: Red?" in shown and "typed: no, blue" in shown and "three" in shown
+    assert "asked: Red?" in shown and "you: no, blue" in shown and "three" in shown
     assert "\x1b" not in shown and "\x07" not in shown
 
 

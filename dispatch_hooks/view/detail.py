@@ -58,7 +58,8 @@ def checklist(folder: str) -> Text:
         said = questions.answer_of(folder, question["n"])
         if said and not said.get("moot"):
             out.append(f"\n asked: {digest.clean(question['text'], 300)}\n", "yellow")
-            out.append(f" {said['by']}: {digest.clean(questions.meant(question, said['text']), 300)}\n", "green")
+            who = "Claude, for you" if said["by"] == "relayed" else "you"
+            out.append(f" {who}: {digest.clean(questions.meant(question, said['text']), 300)}\n", "green")
     return out.append(_output(task))
 
 
