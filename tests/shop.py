@@ -60,7 +60,7 @@ class Shop:
         self.task("perf-audit", "failed", "abc", 1, why=why, ended=now - 60, cost_usd=1.2, permissions="bypass")
         said = "All 41 tests pass again"
         self.task("fix-tests", "finished", "ab", 2, summary=said, ended=now - 600, cost_usd=0.12, tokens=120_000)
-        self.task("deploy-docs", "waiting", "a", why="waits for write-api-docs", started=None)
+        self.task("deploy-docs", "waiting", "a", run=0, started=None, after=["write-api-docs"])
         self.task("count", "checked", "a", 1, summary="There are 42", ended=now - 600, tokens=1_500_000)
         self.task("old-one", "cancelled", "a", ended=now - 600)
 

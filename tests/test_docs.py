@@ -111,10 +111,17 @@ def test_the_recording_is_of_the_whole_loop_and_of_nobodys_machine():
     assert "/tmp" not in text and "script" not in text.partition("</style>")[2] and "http" not in text.split(">", 1)[1]
 
 
-def test_every_page_is_in_the_navigation():
+def test_every_page_is_in_the_navigation_and_linked_from_both_front_pages():
     nav = (ROOT / "mkdocs.yml").read_text().partition("\nnav:\n")[2]
-    listed = set(re.findall(r"^ +- (\S+\.md)$", nav, re.M))
-    assert listed == {page.name for page in DOCS.glob("*.md")}
+    there = {page.name for page in DOCS.glob("*.md")}
+    assert set(re.findall(r"^ +- (\S+\.md)$", nav, re.M)) == there
+    assert {Path(link).name for link in links(ROOT / "README.md")} >= there - {"index.md"}
+    assert set(links(DOCS / "index.md")) >= there - {"index.md"}
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
+def test_a_page_that_names_another_links_to_it(page):
+    assert not re.findall(r"docs/[a-z-]+\.md", prose(page))
 
 
 def test_each_check_of_doctor_is_explained():

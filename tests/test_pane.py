@@ -16,7 +16,7 @@ STATUS = f"""\
     answer write-api-docs: …
   perf-audit: failed (1/3, opus, 9m, $1.20, bypass) claude ended with exit status 1: API Error: 529 overloaded
   audit-of-the-whole-payment-flow: running (1/3, opus, 10m) Bash: npm test
-  deploy-docs: waiting (0/1, opus) waits for write-api-docs
+  deploy-docs: waiting (0/1, opus) after write-api-docs
   fix-tests: finished (2/2, opus, 50s, $0.12) All 41 tests pass again
   count: checked (1/1, opus, 50s, 1.5M tokens) There are 42
   old-one: cancelled (0/1, opus, 50s)"""

@@ -25,7 +25,7 @@ perf-audit                 failed     ██░░░░  1/3    opus bypass    
 audit-of-the-whole-payme…  running    ██░░░░  1/3    opus          10m
   Bash: npm test
 deploy-docs                waiting    ░░░░░░  0/1    opus
-  waits for write-api-docs
+  after write-api-docs
 fix-tests                  finished   ██████  2/2    opus          50s     $0.12
   All 41 tests pass again · 10m ago
 count                      checked    ██████  1/1    opus          50s  1.5M tok
