@@ -83,6 +83,11 @@ def count(number: int) -> str:
     return f"{number / 1e3:.0f}k" if number >= 1e3 else str(number)
 
 
+def counted(tasks: int, state: str) -> str:
+    """ "1 asks", "2 ask", "2 running" """
+    return f"{tasks} {'ask' if state == 'asks' and tasks != 1 else state}"
+
+
 def for_model(events: list[dict]) -> str:
     """The digest for Claude's context, about 120 characters an event."""
     lines = _fitting([f"- {_fact(event)}" for event in events[:SHOWN]])

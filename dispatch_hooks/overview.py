@@ -166,8 +166,8 @@ def projects() -> list[str]:
 
 def totals(rows: list[dict]) -> str:
     """ "5 tasks: 1 asks, 2 running, 2 finished · $1.20" """
-    states = list(dict.fromkeys(r["state"] for r in rows))
-    counts = ", ".join(f"{sum(r['state'] == state for r in rows)} {state}" for state in states)
+    states = [r["state"] for r in rows]
+    counts = ", ".join(digest.counted(states.count(state), state) for state in dict.fromkeys(states))
     spent = sum(r["cost_usd"] or 0 for r in rows)
     return f"{len(rows)} task{'s' * (len(rows) != 1)}: {counts}" + (f" · ${spent:.2f}" if spent else "")
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import time
 
-from dispatch_hooks import files, hosts, inbox, steer, tasks
+from dispatch_hooks import digest, files, hosts, inbox, steer, tasks
 
 OLDER = 20_000_000
 """Nanoseconds by which a line is dated back: a file system's clock may stand still for some, and lag behind."""
@@ -70,7 +70,7 @@ def costs(project: str, chats: list[str]) -> float:
 
 
 def words(count: dict[str, int], spent: float, colour: bool) -> str:
-    parts = [f"{count[state]} {state}" for state in ("running", "waiting") if count[state]]
-    needy = [f"{count[state]} {state}" for state in ("held", "asks") if count[state]]
+    parts = [digest.counted(count[state], state) for state in ("running", "waiting") if count[state]]
+    needy = [digest.counted(count[state], state) for state in ("held", "asks") if count[state]]
     parts += [f"{NEEDY}{part}{PLAIN}" if colour else part for part in needy]
     return " · ".join([*parts, *([f"${spent:.2f}"] if spent >= 0.005 else [])]) if parts else ""

@@ -71,6 +71,7 @@ def test_show_prints_what_is_in_force_as_toml_that_could_stand_in_the_file(run, 
     assert lines[0] == f"# {source}"
     assert 'wake = "all"' in lines
     assert 'permissions = "ask" # default' in lines
+    assert 'merge = "merge" # default' in lines
 
 
 def test_show_without_a_file_says_that_there_is_none(run, source):

@@ -636,7 +636,7 @@ def test_install_ends_with_what_to_do_next_and_doctor_is_content(bare):
     assert "dispatch opus to review the auth module" in done.stdout
     done = bare("doctor")
     assert done.returncode == 0, done.stdout
-    assert done.stdout.splitlines()[-1].endswith("1 to know")  # the project is no git repository
+    assert done.stdout.splitlines()[-1].endswith("1 to know of")  # the project is no git repository
     assert bare("install").stdout.startswith("nothing to change\n")
 
 

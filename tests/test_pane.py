@@ -28,6 +28,12 @@ def test_status_says_what_is_asked_and_what_to_type(shop):
     assert said == STATUS
 
 
+def test_one_asks_and_two_ask(shop):
+    for name in ("a", "b"):
+        shop.task(name, "running", asks=[{"text": "Red?"}])
+    assert pane.project_text(str(shop.project)).startswith("2 tasks in this project: 2 ask.\n")
+
+
 def test_what_is_long_over_is_counted(shop):
     for n in range(40):
         shop.task(f"old-{n}", "finished", ended=shop.now - n, made=shop.now - n, summary="x" * 300)

@@ -245,7 +245,7 @@ def test_tasks_of_other_projects_are_not_counted(shop):
         ((0, 0, 0, 0), 5.0, ""),
         ((3, 0, 0, 1), 1.2, "3 running · 1 asks · $1.20"),
         ((0, 2, 0, 0), 0.0, "2 waiting"),
-        ((1, 1, 1, 2), 0.001, "1 running · 1 waiting · 1 held · 2 asks"),
+        ((1, 1, 1, 2), 0.001, "1 running · 1 waiting · 1 held · 2 ask"),
     ],
 )
 def test_the_words(count, spent, said):

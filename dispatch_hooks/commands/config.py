@@ -7,6 +7,7 @@ from functools import partial
 
 import tomlkit
 import typer
+from tomlkit.items import Table
 
 from dispatch_hooks import config as settings
 from dispatch_hooks import configfile, faults, models, paths
@@ -64,9 +65,17 @@ def _text(source: str, values: dict, said: dict) -> str:
     document.add(tomlkit.comment(f"{source}{head}"))
     for key, value in values.items():
         document.add(key, tomlkit.item(value))
-        if key not in said and not isinstance(value, dict):
-            document[key].comment("default")
+    _mark(document, values, said)
     return tomlkit.dumps(document)
+
+
+def _mark(table: Table | tomlkit.TOMLDocument, values: dict, said: dict) -> None:
+    """Comments what the file does not say, in tables, too."""
+    for key, value in values.items():
+        if isinstance(value, dict):
+            _mark(table[key], value, said.get(key, {}))
+        elif key not in said:
+            table[key].comment("default")
 
 
 @app.command("set", context_settings={"ignore_unknown_options": True})

@@ -46,6 +46,7 @@ def doctor(
         typer.echo(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode())
     else:
         show(findings, done)
+        typer.echo(summary(findings))
     raise typer.Exit(0 if examination.well(findings) else 1)
 
 
@@ -67,13 +68,12 @@ def show(findings: list[Finding], done: list[str]) -> None:
     if wrong:
         more = ", ".join(f"#{anchor}" for anchor in wrong)
         console.print(Text(f"about them: {resources.page('troubleshooting')} ({more})"))
-    console.print(Text(summary(findings)))
 
 
 def summary(findings: list[Finding]) -> str:
     counts = {state: sum(finding.state == state for finding in findings) for state in ("fail", "warn")}
     mends = sum(finding.mend is not None and finding.state != "ok" for finding in findings)
-    words = {"fail": "to mend", "warn": "to know"}
+    words = {"fail": "to mend", "warn": "to know of"}
     said = ", ".join(f"{count} {words[state]}" for state, count in counts.items() if count) or "all is well"
     more = f"; dispatch-hooks doctor --fix mends {mends} of them" if mends else ""
     return f"{len(findings)} finding{'s' if len(findings) != 1 else ''}: {said}{more}"

@@ -15,7 +15,7 @@ from dispatch_hooks.doctor.ground import here
 NEXT = """\
 Next: start claude and type, for example
   dispatch opus to review the auth module
-A chat that runs already hears you from now on; /dispatch it knows when it has been started again."""
+A chat that runs already hears that from now on; the command /dispatch is there in chats that start from now on."""
 """Measured: Claude Code takes up new hooks while it runs, a new skill when it starts."""
 
 
