@@ -16,7 +16,7 @@ EVENTS = Path(__file__).parent / "events"
 PROMISED = [
     "● Operation stopped by hook: Dispatched 5 tasks:",
     "    api-docs (demo, 3 steps)",
-    '  │ - api-docs asks the person: "Which OpenAPI version should the docs follow?" [3.0 | 3.1]',
+    '  │ - api-docs asks the person: "Which OpenAPI version should the docs follow?" ["3.0" | "3.1"]',
     "  ⎿  UserPromptSubmit says: api-docs asks:",
     "       2. 3.1",
     "● Operation stopped by hook: answered api-docs: 3.1.",

