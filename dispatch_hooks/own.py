@@ -11,12 +11,12 @@ PATIENCE = 15.0
 """Seconds; half a second is usual."""
 
 
-def ran(words: list[str], env: dict) -> tuple[bool, str]:
-    """Runs `dispatch-hooks WORDS…`: (whether it succeeded, what it said)."""
+def ran(words: list[str], env: dict, told: str = "") -> tuple[bool, str]:
+    """Runs `dispatch-hooks WORDS…`: (whether it succeeded, what it said). told: its standard input."""
     import subprocess
 
     env = {**env, paths.ENV: paths.join(paths.dirs())}
-    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    quiet = {"input": told.encode("utf-8", "replace"), "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     try:
         done = subprocess.run([*_command(), *words], env=env, cwd="/", timeout=PATIENCE, check=False, **quiet)
     except (OSError, subprocess.TimeoutExpired) as error:

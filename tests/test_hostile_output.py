@@ -198,6 +198,12 @@ class TestWhateverIsPrinted:
             assert name == "mycli" or (text.endswith("\n") and all(map(json.loads, text.splitlines())))
 
 
+@pytest.mark.parametrize("name", SPOKEN)
+def test_a_prompt_is_in_no_command_line_and_no_environment_where_ps_shows_it(name):
+    one = backends.get(name, CONFIG).talk({**TASK, "backend": name}, {**RUN, "prompt": "a secret plan"}, CONFIG)
+    assert "a secret plan" not in " ".join([*one.argv, *one.env.values()])
+
+
 ENDS = [
     ("claude", RESULT, ("type",)),
     ("codex", SPOKEN["codex"][-1], ("method", "threadId", "params")),

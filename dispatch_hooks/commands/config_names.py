@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from functools import partial
 
@@ -69,7 +70,9 @@ def _found(model: str, settings: dict) -> dict:
 def add_alias(
     name: str = typer.Argument(help="The alias, as you will type it: security-reviewer."),
     model: str = typer.Argument("", help="The model, alias or backend behind it; else the default."),
-    prompt: str = typer.Option("", "--prompt", "-p", help="What every worker of this alias is told first."),
+    prompt: str = typer.Option(
+        "", "--prompt", "-p", help="What every worker of this alias is told first. - reads it from stdin."
+    ),
     fallback: str = typer.Option("", "--fallback", help="Who goes on where it cannot (no login, no quota)."),
 ) -> None:
     """Add an alias: a model with words of yours.
@@ -81,6 +84,7 @@ def add_alias(
         hint = f"choose another name, or type: dispatch-hooks config remove {name}"
         raise FatalError(f'"{name}" is a model of yours; {hint}')
     model = model or settings["default"]
+    prompt = sys.stdin.read().strip() if prompt == "-" else prompt
     found = _alias_of(model, settings)
     entry = {key: value for key, value in {"model": found, "prompt": prompt, "fallback": fallback}.items() if value}
     configfile.change([partial(_write, place=("aliases", name), entry=entry)])

@@ -189,11 +189,13 @@ def _request(event: dict, prompt: str, token: str, host: dict, settings: dict, e
 
 
 def _change(found: dict, env: dict) -> str:
-    """Changes the configuration as the command line would, which keeps comments; told in its words."""
-    options = {"--backend": found.get("backend"), "--prompt": found.get("prompt")}
+    """Changes the configuration as the command line would, which keeps comments; told in its words. What was typed for
+    workers to read goes by standard input: `ps` shows a command line to everybody.
+    """
+    options = {"--backend": found.get("backend"), "--prompt": "-" if found.get("prompt") else ""}
     more = [word for flag, value in options.items() if value for word in (flag, value)]
     plain = [found[key] for key in ("name", "model", "value") if found.get(key)]
-    done, said = own.ran(["config", found["verb"], *more, "--", *plain], env)
+    done, said = own.ran(["config", found["verb"], *more, "--", *plain], env, found.get("prompt") or "")
     return said if done else said or "the configuration was not changed"
 
 

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dispatch_hooks import (
+    config,
     digest,
     files,
     flags,
@@ -432,6 +433,21 @@ def test_a_prompt_is_not_in_the_command_line_of_a_claude(lab):
     folder = stream(lab, 'note("argv", "\\0".join(sys.argv)); note("first", first); tick(); result()')
     settled(folder, "finished")
     assert "do claude" in seen(lab, "first") and "do claude" not in seen(lab, "argv")
+
+
+def test_what_is_typed_for_the_workers_of_an_alias_is_in_no_command_line(lab, monkeypatch):
+    stub = Path(paths.dirs().data, "bin/dispatch-hooks")
+    stub.parent.mkdir(parents=True)
+    root = Path(__file__).parents[2]
+    stub.write_text(f"""#!/bin/sh
+echo "$@" > {lab.root}/seen
+PYTHONPATH={root} exec {sys.executable} -m dispatch_hooks "$@"
+""")
+    stub.chmod(0o755)
+    register(lab)
+    answer(prompt(lab, "/dispatch create a counter alias using opus: Count it twice."))
+    assert "counter" in (lab.root / "seen").read_text() and "twice" not in (lab.root / "seen").read_text()
+    assert config.read(paths.config_file())[0]["aliases"]["counter"]["prompt"] == "Count it twice."
 
 
 def test_an_event_that_somebody_put_into_an_inbox_by_another_name_is_none(lab):
