@@ -24,9 +24,11 @@ def on_cluster(product, slurm):
 def digest_of(server, task: str) -> str:
     """What the host's model was told of a task's end."""
     wanted = rf"{task} finished [^\n]*"
-    seen = [text for request in server.matching(host()) for text in re.findall(wanted, request.all_text)]
-    assert seen, f"no digest of {task}"
-    return seen[-1]
+
+    def seen() -> list[str]:
+        return [text for request in server.matching(host()) for text in re.findall(wanted, request.all_text)]
+
+    return wait_until(seen, why=f"no digest of {task}")[-1]
 
 
 def plain(line: str) -> str:
@@ -72,8 +74,10 @@ def test_a_task_on_the_cluster_asks_is_requeued_and_finishes_as_one_at_home(chat
 
 
 def start_now(slurm, product, task: str) -> None:
-    """As soon as the first start is over; Slurm by itself would wait two minutes."""
+    """As soon as the first start is over, but in another second, or slurmd takes it for the one that was revoked; Slurm
+    by itself would wait two minutes.
+    """
     known = job(product, task)
     wait_until(lambda: slurm.jobs().get(known["id"]) == "PENDING", 60)
     wait_until(lambda: not processes.marked(launchers.JOB, known["name"]) and slurm.nodes_are() == ["idle"], 60)
-    slurm("scontrol", "update", f"JobId={known['id']}", "StartTime=now")
+    slurm("scontrol", "update", f"JobId={known['id']}", "StartTime=now+2")

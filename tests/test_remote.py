@@ -232,11 +232,13 @@ def running(folder: str) -> dict:
 
 
 def start_now(lab, folder: str) -> None:
-    """A requeued job waits two minutes before Slurm starts it again, unless somebody says otherwise."""
+    """A requeued job waits two minutes before Slurm starts it again, unless somebody says otherwise; in the second of
+    its requeue slurmd would take it for the start that was revoked.
+    """
     job = remote.job(folder)["id"]
     wait_until(lambda: lab.slurm.jobs().get(job) == "PENDING" and not supervisors(folder), 90)
     wait_until(lambda: not set(lab.slurm.nodes_are()) - {"idle", "down", "down*"}, 90)  # the first start is over
-    assert lab.slurm("scontrol", "update", f"JobId={job}", "StartTime=now").returncode == 0
+    assert lab.slurm("scontrol", "update", f"JobId={job}", "StartTime=now+2").returncode == 0
 
 
 class TestSlurm:
