@@ -1,15 +1,13 @@
 """Fuzzing of everything that parses what others wrote: no input makes it raise, or say what is none of its words.
 
-Hypothesis runs each target shortly in the suite (test_fuzzing.py). atheris runs each as long as it is given:
-    python -m tests.torture.fuzz_one TARGET SECONDS SEED
-from the corpus kept in tests/corpus/TARGET, into which an input that made a fault is put.
+Hypothesis runs each target shortly in the suite (test_fuzzing.py). atheris runs each as long as it is given, from the
+corpus in tests/corpus/TARGET; an input that makes a fault is put there, and so is what reaches code that none did.
 """
 
 import contextlib
 import io
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -26,6 +24,7 @@ from dispatch_hooks import (
     host,
     jsontext,
     outcome,
+    paths,
     plan,
     questions,
     request,
@@ -40,8 +39,6 @@ NAMES = {"models": ["opus"], "aliases": ["reviewer"], "backends": ["claude", "co
          "default": "claude"}  # fmt: skip
 
 STATE = {"tasks": {"fix-it": "running", "old-one": "finished"}, "asking": ["fix-it"], "own": True}
-
-SCRATCH = Path(tempfile.mkdtemp(prefix="dh-fuzz-"))
 
 
 def hook_event(data: bytes) -> None:
@@ -97,9 +94,7 @@ def stream(name: str) -> Callable[[bytes], None]:
 
 
 def settings(data: bytes) -> None:
-    path = SCRATCH / "config.toml"
-    path.write_bytes(data)
-    found, broken = config.read(str(path))
+    found, broken = config.read(_file("config.toml", data))
     assert broken is None or not found
     config.vocabulary({**config.DEFAULTS, **found}, [])
 
@@ -110,12 +105,18 @@ def claude_settings(data: bytes) -> None:
 
 
 def chat(data: bytes) -> None:
-    path = SCRATCH / "chat.jsonl"
-    path.write_bytes(data)
+    path = _file("chat.jsonl", data)
     for text in ("- fix-it finished", "x"):
-        transcript.answered(str(path), 0, text)
-        transcript.queued(str(path), text)
-        transcript.holds(str(path), text)
+        transcript.answered(path, 0, text)
+        transcript.queued(path, text)
+        transcript.holds(path, text)
+
+
+def _file(name: str, data: bytes) -> str:
+    path = Path(paths.dirs().runtime, name)
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(data)
+    return str(path)
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
@@ -141,31 +142,43 @@ def seeds(target: str) -> list[bytes]:
 # atheris, a process a target
 
 
-def main(atheris, name: str, seconds: int, seed: int) -> None:
-    state = tempfile.mkdtemp(prefix="dh-fuzz-state-")
-    os.environ["DISPATCH_HOOKS_DIRS"] = "\n".join(os.path.join(state, part) for part in ("c", "s", "r", "d"))
-    place = SCRATCH / "corpus"
-    place.mkdir()
-    for n, data in enumerate(seeds(name)):
-        (place / f"seed{n}").write_bytes(data)
-    words = [sys.argv[0], f"-max_total_time={seconds}", f"-seed={seed}", "-max_len=8192", "-timeout=20",
-             f"-artifact_prefix={SCRATCH}/", "-print_final_stats=1", str(place)]  # fmt: skip
-    atheris.Setup(words, TARGETS[name])
+def main(atheris, name: str, *flags: str) -> None:
+    itself = f"{sys.executable} -m tests.torture.fuzz_one {name}"  # a merge starts itself by this, through a shell
+    atheris.Setup([itself, *flags], TARGETS[name])
     atheris.Fuzz()
 
 
 def run(seed: int, minutes: float, tell=print) -> int:
     """Each target for its share of the minutes; the number of those that fell."""
-    fell = 0
+    fell, seconds = 0, max(5, int(minutes * 60 / len(TARGETS)))
     for name in TARGETS:
-        began, seconds = time.monotonic(), max(5, int(minutes * 60 / len(TARGETS)))
-        argv = [sys.executable, "-m", "tests.torture.fuzz_one", name, str(seconds), str(seed % 2**31)]
-        done = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False)
-        told = [line for line in done.stderr.splitlines() if "number_of_executed_units" in line]
-        runs = told[0].split(":")[-1].strip() if told else "?"
-        fell += done.returncode != 0
-        how = "no fault" if done.returncode == 0 else f"FAULT\n{done.stderr[-3000:]}"
-        tell(f"fuzz {name}: {runs} inputs in {time.monotonic() - began:.0f} s, {how}")
+        with tempfile.TemporaryDirectory(prefix="dh-fuzz-") as top:
+            fell += not _fuzz(name, seconds, seed % 2**31, Path(top), tell)
     tell(f"fuzz: {len(TARGETS)} targets, {fell} fell, seed {seed}")
-    shutil.rmtree(SCRATCH, ignore_errors=True)
     return fell
+
+
+def _fuzz(name: str, seconds: int, seed: int, top: Path, tell) -> bool:
+    """One target; an input that makes it fall goes to its corpus, and so does what reached anything new."""
+    began, kept = time.monotonic(), CORPUS / name
+    for folder in (top / "new", top / "seeds", kept):
+        folder.mkdir(exist_ok=True)
+    for n, data in enumerate(seeds(name)):
+        (top / f"seeds/{n}").write_bytes(data)
+    flags = [f"-max_total_time={seconds}", f"-seed={seed}", "-max_len=8192", "-timeout=20", "-print_final_stats=1"]
+    done = _atheris(name, top, *flags, f"-artifact_prefix={kept}/", str(top / "new"), str(top / "seeds"))
+    told = [line for line in done.stderr.splitlines() if "number_of_executed_units" in line]
+    runs, before = told[0].split(":")[-1].strip() if told else "?", len(os.listdir(kept))
+    if done.returncode == 0:
+        done = _atheris(name, top, "-merge=1", str(kept), str(top / "new"))
+    how = "no fault" if done.returncode == 0 else f"FAULT\n{done.stderr[-3000:]}"
+    new, took = len(os.listdir(kept)) - before, time.monotonic() - began
+    tell(f"fuzz {name}: {runs} inputs in {took:.0f} s, {new} new ones kept, {how}")
+    return done.returncode == 0
+
+
+def _atheris(name: str, top: Path, *flags: str) -> subprocess.CompletedProcess:
+    dirs = paths.Dirs(*(str(top / part) for part in paths.Dirs._fields))
+    argv = [sys.executable, "-m", "tests.torture.fuzz_one", name, *flags]
+    env = {**os.environ, paths.ENV: paths.join(dirs), "TMPDIR": str(top)}
+    return subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False, env=env)
