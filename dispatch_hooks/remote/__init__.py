@@ -7,9 +7,8 @@
     <task folder>/lease               renewed by the far supervisor: {"who","beat","at" (by its own clock),"node"}
 
 Nothing here leans on flock, pids, FIFOs or clocks across machines: a far supervisor has a runtime folder of its own, on
-its own machine's disk. The engine's word decides; a lease tells of a
-supervisor that the engine believes in and nobody hears; a far supervisor whose lease is somebody else's, or whose job
-was taken back, gives up.
+its own machine's disk. The engine's word decides; a lease tells of a supervisor that the engine believes in and nobody
+hears; a far supervisor whose lease is somebody else's, or whose job was taken back, gives up.
 """
 
 from __future__ import annotations

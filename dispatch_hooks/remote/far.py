@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 
 from dispatch_hooks import files, launchers, paths, processes, remote, tasks
@@ -24,6 +23,8 @@ def arrive(folder: str) -> Lease:
     """The lease of a far supervisor, taken if its job counts; and a runtime folder on this machine's own disk, so that
     locks and FIFOs need nothing of the shared folder.
     """
+    import tempfile  # it loads OpenSSL, which no supervisor here needs
+
     own = tempfile.mkdtemp(prefix="dispatch-hooks-")
     os.environ[paths.ENV] = paths.join(paths.dirs()._replace(runtime=own))
     lease = Lease(folder)
