@@ -18,6 +18,7 @@ def works(product, task: str, name: str, said: str):
 
 def test_a_worktree_from_the_request_to_the_merge_without_a_model_call(chat, product, server):
     project = product.sandbox.project
+    product.configure('permissions = "auto"\n')  # where the machine is busy, Claude Code asks for a sed
     git(project, "init", "--quiet", "--initial-branch", "main")
     commit(project, readme="one\n")
     server.rule(worker("write the docs"), *works(product, "write-docs", "docs.md", "six pages"))
