@@ -1,4 +1,4 @@
-"""What a chat's transcript says happened: was a text followed by an answer, did a stop reach the person?
+"""What a chat's transcript says happened: was a text followed by an answer, did a schedule send a prompt?
 
 Claude Code appends one JSON object a line, late (up to 0.1 s) and as a tree: an entry names what it follows in
 `parentUuid`. After Esc the next prompt hangs on an earlier entry, so the order of lines says nothing. A text of
@@ -10,9 +10,16 @@ from __future__ import annotations
 
 import json
 import os
+import time
 
 LIMIT = 32 << 20
 """Bytes read at most: beyond, the last ones count."""
+
+SCHEDULERS = ("CronCreate", "ScheduleWakeup")
+"""The tools by which the host's model has a prompt sent later."""
+
+LATE = 0.3
+"""Seconds after which what happened stands there."""
 
 
 def size(path: str) -> int:
@@ -101,6 +108,39 @@ def queued(path: str, text: str) -> bool:
             content = _entry(line).get("content")
             queue = [item for item in queue if content and _entry(item).get("content") != content]
     return any(_written(text) in line for line in queue)
+
+
+def scheduled(path: str, words: str, wait: float = LATE) -> bool:
+    """Whether a schedule sends these words now: a fire with them stands there that has not become a prompt yet.
+
+    Where the model had the words put by, the fire may be on its way.
+    """
+    said, end = _written(words.strip()), time.monotonic() + wait
+    while True:
+        data = since(path, 0)
+        entries = [_entry(line) for line in data.split(b"\n") if said in line] if said in data else []
+        fires = [entry.get("uuid") for entry in entries if _says(entry, words) and _fire(entry)]
+        if any(f'"scheduledFireId":"{fire}"'.encode() not in data for fire in fires):
+            return True
+        if time.monotonic() >= end or not any(_puts_by(entry, words) for entry in entries):
+            return False
+        time.sleep(0.03)
+
+
+def _fire(entry: dict) -> bool:
+    return entry.get("subtype") == "scheduled_task_fire"
+
+
+def _puts_by(entry: dict, words: str) -> bool:
+    message = entry.get("message")
+    blocks = message.get("content") if isinstance(message, dict) else None
+    calls = [block for block in blocks if isinstance(block, dict)] if isinstance(blocks, list) else []
+    return any(call.get("name") in SCHEDULERS and _says(call.get("input"), words) for call in calls)
+
+
+def _says(what: object, words: str) -> bool:
+    said = what.get("prompt") if isinstance(what, dict) else None
+    return isinstance(said, str) and said.strip() == words.strip()
 
 
 def holds(path: str, text: str) -> bool:

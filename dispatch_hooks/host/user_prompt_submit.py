@@ -13,6 +13,9 @@ MARKS = (
 )  # fmt: skip
 """Without one of these words no prompt is for us; the gate looks for the same."""
 
+PERSONS = ("user", "sdk")
+"""The sources of a prompt that are a person: at the terminal, or who runs `claude -p`."""
+
 
 def handle(event: dict, env: dict, now: float) -> dict | None:
     try:
@@ -66,10 +69,18 @@ def _said(event: dict, prompt: str, token: str, host: dict, env: dict) -> str | 
     low = prompt[:100_000].lower()
     if not any(mark in low for mark in MARKS):
         return None
-    from dispatch_hooks import request
     from dispatch_hooks.host import spoken
 
-    return spoken.answer(event, token, host, env) if request.typed(prompt) else None
+    return spoken.answer(event, token, host, env) if _persons(event, prompt) else None
+
+
+def _persons(event: dict, prompt: str) -> bool:
+    """Whether a person said it: by its words, by what Claude Code says of its source, by the transcript."""
+    from dispatch_hooks import request, transcript
+
+    if not request.typed(prompt) or event.get("source", "user") not in PERSONS:
+        return False
+    return not transcript.scheduled(event["transcript_path"], prompt)
 
 
 def _wake(host: dict, prompt: str, token: str) -> dict | None:

@@ -109,6 +109,7 @@ def chat(data: bytes) -> None:
     for text in ("- fix-it finished", "x"):
         transcript.answered(path, 0, text)
         transcript.queued(path, text)
+        transcript.scheduled(path, text, wait=0)
         transcript.holds(path, text)
 
 
