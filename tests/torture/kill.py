@@ -183,7 +183,7 @@ class Person:
     def sees_to_the_rest(self) -> None:
         """Two prompts and the quiet after them."""
         for n in range(4):
-            self._minds()
+            self.waits_for_the_end()
             self.says(f"and now {n}")
             if n and not self.world.faults():
                 break
