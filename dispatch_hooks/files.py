@@ -48,6 +48,19 @@ def make_folder(path: str) -> None:
             raise
 
 
+def create_folder(path: str, name: str, value: object) -> bool:
+    """Makes a folder that holds a record from its first moment on. False where it is there already."""
+    folder, own = os.path.split(path)
+    staged = os.path.join(folder, _temporary(own))
+    write_json(os.path.join(staged, name), value)
+    try:
+        os.rename(staged, path)
+    except OSError:
+        clear(staged)
+        return False
+    return True
+
+
 def create(path: str, data: bytes | str, mode: int = 0o600) -> bool:
     """Writes path if nobody has yet. True for exactly one caller, whoever else tries at the same time."""
     folder, name = os.path.split(path)
@@ -216,14 +229,14 @@ def bound(path: str, limit: int, kept: int = 1 << 16) -> None:
 
 
 def sweep(top: str, before: float) -> None:
-    """Removes the temporary files that killed writers left below a folder of ours, if they are that old."""
-    for folder, _, found in os.walk(top):
-        for name in found:
+    """Removes the temporary files and folders that killed writers left below a folder of ours, if they are that old."""
+    for folder, folders, found in os.walk(top):
+        for name in [*found, *folders]:
             path = os.path.join(folder, name)
             if re.fullmatch(r"\..+\.\d+\.\d+", name):
                 with contextlib.suppress(FileNotFoundError):
                     if os.lstat(path).st_mtime < before:
-                        os.unlink(path)
+                        (clear if name in folders else os.unlink)(path)
 
 
 def own_folder(path: str) -> str:

@@ -12,7 +12,6 @@ is in exactly one of the three, whoever is killed whenever.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Iterator
 
@@ -101,8 +100,9 @@ def claim(chat: str, token: str, about: dict, wanted: list[dict] | None = None) 
     inbox = folder(chat)
     place = os.path.join(inbox, "claimed", token)
     wanted = pending(chat) if wanted is None else wanted
-    if wanted:  # who claims stands there before anything is claimed: a claim of nobody's is taken back
-        files.write(os.path.join(place, ".claim"), json.dumps(about) + "\n")
+    # Who claims stands there from the first moment on: a claim of nobody is taken back. The token may have one already.
+    if wanted and not files.create_folder(place, ".claim", about):
+        files.write_json(os.path.join(place, ".claim"), about)
     names = [(event, event_name(event)) for event in wanted]
     taken = [e for e, name in names if files.move(os.path.join(inbox, "new", name), os.path.join(place, name))]
     if wanted and not taken:

@@ -150,13 +150,8 @@ def create(task: dict) -> str:
     final = folder(task["project"], task["id"])
     if os.path.isdir(final):
         return final
-    up, name = os.path.split(final)
-    staged = os.path.join(up, f".{name}.{os.getpid()}")
-    files.make_folder(staged)
-    files.write_json(os.path.join(staged, "task.json"), task)
     files.write_json(os.path.join(project_folder(task["project"]), "project.json"), {"path": task["project"]})
-    with contextlib.suppress(OSError):  # somebody else created the same one between
-        os.rename(staged, final)
+    files.create_folder(final, "task.json", task)
     return final
 
 

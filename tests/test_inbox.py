@@ -291,6 +291,17 @@ def test_a_hook_killed_at_its_nth_change_leaves_the_marker_while_there_are_news(
     assert not marked()
 
 
+@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+@pytest.mark.parametrize("nth", range(1, 6))
+def test_a_claim_says_whose_it_is_from_its_first_moment_on(lab, nth):
+    register(lab)
+    inbox.post(news(lab))
+    hosts.mark(os.getpid())
+    kill = ("strace", "-o", "/dev/null", "-e", f"inject=rename:signal=KILL:when={nth}")
+    hook(lab, "user_prompt_submit", *kill, prompt="hello", prompt_id="p1")
+    assert all(claim for _, claim in inbox.claims(lab.chat))
+
+
 def test_the_marker_goes_when_all_is_delivered_and_stays_until_then(lab):
     host = register(lab)
     inbox.post(news(lab))

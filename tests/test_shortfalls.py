@@ -228,11 +228,14 @@ def test_clean_leaves_no_empty_inbox_and_no_old_temporary_file(lab):
     take(host, "p1", time.time())
     delivery.settle(lab.chat, host, ended="p1")
     stale, fresh = Path(inbox.top(), ".x.json.17.1"), Path(inbox.top(), ".y.json.17.2")
-    for path in (stale, fresh):
+    folder = Path(inbox.folder(lab.chat), "claimed", ".p2.17.1")
+    folder.mkdir()
+    for path in (stale, fresh, folder / ".claim"):
         path.touch()
-    os.utime(stale, (0, 0))
+    for path in (stale, folder):
+        os.utime(path, (0, 0))
     clean.forget_delivered(time.time() - 86400)
-    assert os.path.isdir(inbox.folder(lab.chat)) and not stale.exists() and fresh.exists()
+    assert os.path.isdir(inbox.folder(lab.chat)) and fresh.exists() and not (stale.exists() or folder.exists())
     clean.forget_delivered(time.time() + 1)
     assert not os.path.isdir(inbox.folder(lab.chat))
     assert inbox.post(news(lab))
