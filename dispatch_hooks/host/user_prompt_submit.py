@@ -80,7 +80,7 @@ def _persons(event: dict, prompt: str) -> bool:
 
     if not request.typed(prompt) or event.get("source", "user") not in PERSONS:
         return False
-    return not transcript.scheduled(event["transcript_path"], prompt)
+    return not transcript.scheduled(event.get("transcript_path", ""), prompt)
 
 
 def _wake(host: dict, prompt: str, token: str) -> dict | None:
