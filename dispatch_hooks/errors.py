@@ -50,11 +50,12 @@ def _keep(report: str, path: str) -> str:
     import os
 
     try:
-        from dispatch_hooks import files
+        from dispatch_hooks import files, paths
 
         files.make_folder(os.path.dirname(path))
         with open(path, "a", encoding="utf-8") as f:
             f.write(report)
+        files.bound(path, paths.LOG)
     except OSError:
         print(report, file=sys.stderr)
         return "above"

@@ -113,5 +113,9 @@ def config_file() -> str:
     return os.path.join(dirs().config, "config.toml")
 
 
+LOG = 1 << 20
+"""Bytes from which on the log keeps its last words only."""
+
+
 def log_file() -> str:
     return os.path.join(dirs().state, "log.txt")

@@ -107,6 +107,12 @@ def test_what_is_no_event_is_logged_and_left(hook, data):
     assert len(hook.log()) < 20_000
 
 
+def test_a_log_of_years_keeps_its_last_words_only(hook):
+    hook.log_file.write_text("2020-01-01 00:00:00 stop.py: old\n" * (MB // 30))
+    assert hook(b"{") == b""
+    assert hook.log_file.stat().st_size <= 1 << 16 and "no JSON" in hook.log()
+
+
 @pytest.mark.parametrize("share", [0.01, 0.5, 0.99])
 def test_a_truncated_event_is_logged_and_left(hook, share):
     data = json.dumps(hook.event()).encode()

@@ -78,6 +78,7 @@ def log(text: str) -> None:
         fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         os.write(fd, f"{time.strftime('%Y-%m-%d %H:%M:%S')} {os.path.basename(sys.argv[0])}: {text}\n".encode())
         os.close(fd)
+        files.bound(path, paths.LOG)
     except OSError:
         pass
 
