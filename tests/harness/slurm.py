@@ -48,6 +48,7 @@ SlurmctldTimeout=10
 KillWait=2
 MinJobAge=600
 ReturnToService=2
+DebugFlags=NO_CONF_HASH
 RebootProgram=/bin/true
 MpiDefault=none
 SwitchType=switch/none
@@ -107,6 +108,7 @@ class Slurm:
         self.conf = top / "slurm.conf"
         self.apart = apart()
         self.running: dict[str, subprocess.Popen] = {}
+        self.starts = 0
         self._configure(*_ports(nodes + 1))
 
     def _configure(self, port: int, *ports: int) -> None:
@@ -140,6 +142,12 @@ class Slurm:
         return self
 
     def start_controller(self) -> None:
+        """One that was killed may have saved no word of its last jobs: the next gives out other ids, or a node that still
+        has such a job would be drained.
+        """
+        self.starts += 1
+        kept = self.conf.read_text().partition("FirstJobId=")[0]
+        self.conf.write_text(f"{kept}FirstJobId={1000 * self.starts + 1}\n")
         self._daemon("slurmctld", "-D", name="slurmctld")
         wait_until(lambda: "is UP" in self("scontrol", "ping").stdout, 40, self.logs)
 
