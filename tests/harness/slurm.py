@@ -142,8 +142,8 @@ class Slurm:
         return self
 
     def start_controller(self) -> None:
-        """One that was killed may have saved no word of its last jobs: the next gives out other ids, or a node that still
-        has such a job would be drained.
+        """One that was killed may have saved no word of its last jobs: the next gives out other ids, or a node that
+        still has such a job would be drained.
         """
         self.starts += 1
         kept = self.conf.read_text().partition("FirstJobId=")[0]
