@@ -317,6 +317,7 @@ def run(seed: int, number: int, rounds: int, limit: float, jobs: int = 2, tell=p
     """The matrix at so many points, for at most `limit` seconds; tells the figures and every fault."""
     rng, end = random.Random(seed), time.monotonic() + limit
     results: list[Result] = []
+    said = time.monotonic()
     with ProcessPoolExecutor(jobs) as pool:
         found = [point for some in pool.map(points, ROLES) for point in some]
         some = chosen(found, number, rng)
@@ -334,6 +335,9 @@ def run(seed: int, number: int, rounds: int, limit: float, jobs: int = 2, tell=p
                     tell(describe(result))
                 if not result.struck and again and result.point.nth > 1:
                     todo.append((replace(result.point, nth=result.point.nth - 1), result.how, again - 1))
+            if time.monotonic() - said >= 60:
+                said = time.monotonic()
+                tell(f"  {len(results)} done, {sum(bool(r.struck) for r in results)} struck, {len(todo)} to come")
     tell(figures(results))
     return results
 
