@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -477,8 +478,24 @@ def test_the_far_side_needs_no_lock_and_no_fifo_on_the_shared_folder(engineered)
     calls = [line for line in (top / "calls").read_text().splitlines() if "/ipc>" not in line]
     assert any("flock(" in line for line in calls) and any("mknod" in line for line in calls)
     assert not [line for line in calls if str(top) in line]
-    own = set(re.findall(r"/[^<>\"]*/dispatch-hooks-\w+(?=/)", "\n".join(calls)))
+    own = set(re.findall(rf"/[^<>\"]*/{far.PREFIX}\w+(?=/)", "\n".join(calls)))
     wait_until(lambda: len(own) == 1 and not any(map(os.path.exists, own)), why=lambda: str(own))
+
+
+def test_a_far_supervisor_removes_what_killed_ones_left_and_nothing_else(lab, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    left, alive, new = (tmp_path / f"{far.PREFIX}{name}" for name in ("left", "alive", "new"))
+    for one in (left, alive, new):
+        (one / "runs").mkdir(parents=True)
+        (one / "runs" / "x").touch()
+    (tmp_path / f"{far.PREFIX}link").symlink_to(lab.project)
+    lock = files.lock(str(alive / far.ALIVE))
+    for one in (left, alive):
+        os.utime(one, (1e9, 1e9))
+    own = Path(far._runtime())
+    assert {one.name for one in tmp_path.glob("dispatch-*")} == {alive.name, new.name, f"{far.PREFIX}link", own.name}
+    assert lab.project.exists() and files.held(str(own / far.ALIVE))
+    os.close(lock)
 
 
 def test_the_time_of_a_run_that_its_engine_ended_counts_for_the_budget(paper):

@@ -10,6 +10,11 @@ from dispatch_hooks import files, launchers, paths, processes, remote, tasks
 RENEW = 10.0
 """Seconds between renewals of a lease."""
 
+PREFIX, ALIVE = "dispatch-hooks-far-", "alive"
+"""The name of a far supervisor's own folder, and of the lock in it."""
+
+MINUTE = 60.0
+
 INTERRUPTED = 75
 """The exit status of a far supervisor that its engine ended (sysexits.h: a temporary failure)."""
 
@@ -23,14 +28,32 @@ def arrive(folder: str) -> Lease:
     """The lease of a far supervisor, taken if its job counts; and a runtime folder on this machine's own disk, so that
     locks and FIFOs need nothing of the shared folder.
     """
-    import tempfile  # it loads OpenSSL, which no supervisor here needs
-
-    own = tempfile.mkdtemp(prefix="dispatch-hooks-")
-    os.environ[paths.ENV] = paths.join(paths.dirs()._replace(runtime=own))
+    os.environ[paths.ENV] = paths.join(paths.dirs()._replace(runtime=_runtime()))
     lease = Lease(folder)
     if lease.wanted():
         lease.take()
     return lease
+
+
+def _runtime() -> str:
+    """A folder of our own that is ours as long as we hold its lock; those that killed ones left are removed."""
+    import tempfile  # it loads OpenSSL, which no supervisor here needs
+
+    for entry in os.scandir(tempfile.gettempdir()):
+        if entry.name.startswith(PREFIX) and _left(entry):
+            files.clear(entry.path)
+    own = tempfile.mkdtemp(prefix=PREFIX)
+    files.lock(os.path.join(own, ALIVE))
+    return own
+
+
+def _left(entry: os.DirEntry) -> bool:
+    """Whether a folder of ours has nobody: old enough for its maker to have locked it."""
+    if not entry.is_dir(follow_symlinks=False):
+        return False
+    found = entry.stat(follow_symlinks=False)
+    old = found.st_uid == os.geteuid() and not 0 <= time.time() - found.st_mtime < MINUTE
+    return old and not files.held(os.path.join(entry.path, ALIVE))
 
 
 def depart(folder: str, lease: Lease) -> int:
