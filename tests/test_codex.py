@@ -21,7 +21,7 @@ from dispatch_hooks import processes
 from tests.conftest import needed
 from tests.harness import workers
 from tests.harness.claude import Sandbox
-from tests.harness.modelserver import error, tool
+from tests.harness.modelserver import as_told, error, tool
 from tests.harness.waiting import wait_until
 from tests.product import Product
 
@@ -178,24 +178,27 @@ def test_it_asks_is_answered_and_steered_and_spoken_to_again(codex, server):
     codex.alone()
 
 
-def test_each_error_of_the_api_is_a_failure_in_its_own_words_and_tries_are_told(codex, server):
+def test_each_error_of_the_api_is_a_failure_of_its_kind_and_tries_are_told(codex, server):
     codex.settings("request_max_retries = 1\nstream_max_retries = 1\n")
-    for words, reply in {
-        "no key": error(401, "invalid_api_key", "that key is unknown"),
-        "too much": error(429, "rate_limit_exceeded", "slow down"),
-        "no quota": error(429, "usage_limit_reached", "none left"),
-        "broken": error(500, "server_error", "the server fell over"),
-        "wrong": error(400, "invalid_request_error", "no such parameter"),
-    }.items():
+    told = {f"told {code}": reply for code, reply in as_told("openai").items()}
+    told["no quota"] = error(429, "usage_limit_reached", "none left")
+    told["wrong"] = error(400, "invalid_request_error", "no such parameter")
+    for words, reply in told.items():
         server.rule(words, reply, repeat=True)
         codex.dispatch(words, words.replace(" ", "-"))
-    said = {name: codex.wait(name, "failed")["why"] for name in ("no-key", "too-much", "no-quota", "broken", "wrong")}
-    assert "401" in said["no-key"] and "that key is unknown" in said["no-key"]
-    assert "429 Too Many Requests" in said["too-much"]
-    assert "usage limit" in said["no-quota"]
-    assert "high demand" in said["broken"]
-    assert said["wrong"] == "no such parameter"
-    assert "retrying (Reconnecting... 1/1" in (codex.product.folder("no-key") / "worker.log").read_text()
+    found = {words: codex.wait(words.replace(" ", "-"), "failed") for words in told}
+    for words, kind, line in (
+        ("told 401", "login", "codex is not logged in; type: codex login"),
+        ("told 404", "model", f"codex has no {codex.cli.model} for you; dispatch-hooks models lists what there is"),
+        ("told 429", "rate", "codex has reached its rate limit"),
+        ("told 500", "down", "the model behind codex cannot be reached"),
+        ("no quota", "quota", "codex has reached its usage limit"),
+        ("wrong", "", "no such parameter"),
+    ):
+        status = found[words]
+        assert status["failure"] == kind and status["why"].startswith(line), status
+    assert "Incorrect API key provided" in found["told 401"]["why"]
+    assert "retrying (Reconnecting... 1/1" in (codex.product.folder("told-401") / "worker.log").read_text()
     codex.alone()
 
 
@@ -204,10 +207,12 @@ def test_an_endpoint_that_is_not_there_and_a_missing_login_end_a_run(codex, serv
     whole = settings.read_text()
     settings.write_text(whole.replace(codex.sandbox.url, "http://127.0.0.1:9") + "stream_max_retries = 1\n")
     codex.dispatch("paint the house", "nobody-there")
-    assert "Connection failed" in codex.wait("nobody-there", "failed")["why"]
+    status = codex.wait("nobody-there", "failed")
+    assert status["failure"] == "down" and "Connection failed" in status["why"]
     settings.write_text("")
     codex.dispatch("paint the house", "no-login")
-    assert codex.wait("no-login", "failed")["why"].startswith("codex is not logged in; type: codex login")
+    status = codex.wait("no-login", "failed")
+    assert status["failure"] == "login" and status["why"].startswith("codex is not logged in; type: codex login")
     settings.write_text(whole)
     server.rule("paint the house", codex.ticks("no-login", "painted"), "done")
     codex.say("tell", "no-login", "I have logged in")

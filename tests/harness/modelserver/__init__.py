@@ -12,7 +12,7 @@ CLIs send requests of their own beside the conversation (titles, classifiers: th
 `side`). They get a sensible answer, use up no turn and are kept apart, in `server.side`.
 """
 
-from .replies import Error, Reply, Turn, error, hang, hold, slow, text, tool, tools
+from .replies import Error, Reply, Turn, as_told, error, hang, hold, slow, text, tool, tools
 from .requests import Request, host, worker
 from .server import ModelServer, Rule
 
@@ -23,6 +23,7 @@ __all__ = [
     "Request",
     "Rule",
     "Turn",
+    "as_told",
     "error",
     "hang",
     "hold",

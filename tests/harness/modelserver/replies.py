@@ -51,6 +51,32 @@ def error(status: int, type: str = "api_error", message: str = "scripted", retry
     return Reply(error=Error(status, type, message, headers))
 
 
+def as_told(provider: str) -> dict[int, Reply]:
+    """What a provider's own API says where it refuses, by status: "openai" or "google"."""
+    return {status: error(status, *said) for status, said in TOLD[provider].items()}
+
+
+TOLD = {
+    "openai": {
+        401: ("invalid_api_key", "Incorrect API key provided: not-a-re*****ests. You can find your API key at "
+                                 "https://platform.openai.com/account/api-keys."),
+        404: ("model_not_found", "The model `gpt-9` does not exist or you do not have access to it."),
+        429: ("rate_limit_exceeded", "Rate limit reached for gpt-9 in organization org-x on requests per min (RPM): "
+                                     "Limit 3, Used 3, Requested 1."),
+        500: ("server_error", "The server had an error while processing your request. Sorry about that!"),
+    },
+    "google": {
+        401: ("", "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or "
+                  "other valid authentication credential."),
+        404: ("", "models/gemini-9 is not found for API version v1beta, or is not supported for generateContent. Call "
+                  "ListModels to see the list of available models and their supported methods."),
+        429: ("", "Resource has been exhausted (e.g. check quota)."),
+        500: ("", "An internal error has occurred. Please retry or report in "
+                  "https://developers.generativeai.google/guide/troubleshooting"),
+    },
+}  # fmt: skip
+
+
 def hold(gate: str, reply: Reply | str = "ok") -> Reply:
     """A reply of which nothing is sent before `server.release(gate)`."""
     return replace(as_reply(reply), gate=gate)
