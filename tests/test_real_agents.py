@@ -11,9 +11,10 @@ import termios
 
 import pytest
 
+from dispatch_hooks import failures
 from tests.conftest import needed
 from tests.harness import workers
-from tests.harness.modelserver import error, tool
+from tests.harness.modelserver import as_told, tool
 from tests.harness.waiting import wait_until
 from tests.product import Product
 
@@ -91,12 +92,12 @@ class Agent:
             os.close(theirs)
         assert done.returncode == 0, done.stderr + done.stdout
 
-    def wait_for_command(self, name: str) -> None:
+    def wait_for_command(self, name: str, task: str = "dig-it") -> None:
         """Until the worker's shell waits for a file of that name."""
         wait_until(
             lambda: any(until(name) in line for _, line in self.sandbox.processes()),
             90,
-            lambda: f"{self.story('dig-it')}\n{self.sandbox.processes()}",
+            lambda: f"{self.story(task)}\n{self.sandbox.processes()}",
         )
 
     def alone(self) -> None:
@@ -206,23 +207,32 @@ class TestEveryAgent:
         agent.alone()
 
     def test_what_its_api_says_is_told_and_a_killed_supervisor_leaves_no_process(self, agent, server):
-        server.rule("fix the roof", error(401, "authentication_error", "no such key"), repeat=True)
-        status = 429 if agent.name in ("gemini", "copilot") else 500  # both silent, everywhere; Copilot tells of a 500
-        server.rule("fix the gate", error(status, "api_error", "no luck today"), repeat=True)
+        refused = as_told("google" if agent.name == "gemini" else "openai")
+        for code, reply in refused.items():
+            server.rule(f"fix number {code}", reply, repeat=True)
         server.rule("fix the cellar", agent.cli.shell(until("never")), repeat=True)
         agent.configure(permissions="auto")
-        agent.dispatch("roof", "fix the roof")
         agent.dispatch("cellar", "fix the cellar")
-        agent.configure(silence_seconds=15, max_retries=3)
-        agent.dispatch("gate", "fix the gate")
-        status = agent.product.wait("roof", "failed", timeout=60)
-        assert "no such key" in status["why"] or "Authentication failed" in status["why"]
-        agent.wait_for_command("never")
+        for code in (401, 404):
+            agent.dispatch(f"n{code}", f"fix number {code}")
+        agent.configure(silence_seconds=12, max_retries=3)
+        for code in (429, 500):
+            agent.dispatch(f"n{code}", f"fix number {code}")
+        agent.wait_for_command("never", "cellar")
         os.kill(agent.product.status("cellar")["supervisor"]["pid"], signal.SIGKILL)
         wait_until(lambda: agent.product.tasks()["cellar"]["state"] == "lost", 60)
-        status = agent.product.wait("gate", "failed", timeout=120)
-        told = ("said nothing for", "did not answer", "has reached its rate limit")  # some give up, and say so
-        assert any(words in status["why"] for words in told), status["why"]
+        found = {code: agent.product.wait(f"n{code}", "failed", timeout=120) for code in refused}
+        name = agent.name
+        lines = {
+            401: ("login", f"{name} is not logged in; {failures.LOGIN[name]}"),
+            404: ("model", f"{name} has no {agent.cli.model} for you; dispatch-hooks models lists what there is"),
+            429: ("rate", f"{name} has reached its rate limit"),
+            500: ("down", f"the model behind {name} cannot be reached"),
+        }
+        for code, status in found.items():  # most try again in silence: then nobody knows why
+            silent = code in (429, 500) and status["why"].startswith(failures.SILENT)
+            kind, line = ("down", failures.SILENT) if silent else lines[code]
+            assert status["failure"] == kind and status["why"].startswith(line), status
         agent.alone()
 
     def test_an_endpoint_that_nobody_serves_fails_the_task_in_bounded_time(self, agent, server):
