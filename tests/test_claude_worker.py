@@ -1,5 +1,10 @@
 """The real Claude Code as a worker, where its model does not answer."""
 
+import json
+import os
+import signal
+import time
+
 from tests.harness.modelserver import error, tool, worker
 from tests.harness.waiting import wait_until
 from tests.product import Product
@@ -23,12 +28,53 @@ def test_each_error_of_the_api_is_told_in_its_own_words_after_as_many_tries_as_t
         done = product("dispatch", "-m", "opus", "--id", name, f"this is {name}")
         assert done.returncode == 0, done.stderr
     said = {name: product.wait(name, "failed", timeout=120) for name in replies}
+    assert (said["no-key"]["failure"], said["broken"]["failure"]) == ("login", "down")
     assert "that key is unknown" in said["no-key"]["why"] or "log in" in said["no-key"]["why"]
     assert said["too-much"]["failure"] == "rate"
     assert "the server fell over" in said["broken"]["why"] or said["broken"]["failure"] == "down"
     for name in replies:
         assert server.calls(worker(f"this is {name}")) == 2  # the first, and one more
         assert "retrying (" in (product.folder(name) / "worker.log").read_text()
+    claude.wait_alone()
+
+
+def test_an_endpoint_that_nobody_serves_and_a_killed_cli_are_told_and_leave_nothing(claude, server):
+    product = Product(claude)
+    product.configure('max_retries = 2\npermissions = "auto"\n')
+    server.rule(worker("dig a hole"), tool("Bash", command="until [ -e go ]; do sleep 0.2; done"))
+    assert product("dispatch", "-m", "opus", "--id", "killed", "dig a hole").returncode == 0
+    wait_until(lambda: any("until [ -e go ]" in line for _, line in claude.processes()), why=product.logs)
+    claude.url, there = "http://127.0.0.1:9", claude.url
+    assert product("dispatch", "-m", "opus", "--id", "nobody", "knock at the door").returncode == 0
+    claude.url = there
+    first = product.status("killed")
+    os.kill(first["worker"]["pid"], signal.SIGKILL)
+    status = product.wait("killed", "failed")
+    assert (status["failure"], status["why"]) == ("", "claude was killed by signal 9")
+    status = product.wait("nobody", "failed")
+    assert status["failure"] == "down" and status["why"].startswith("the model behind claude cannot be reached"), status
+    assert server.calls(worker("knock at the door")) == 0
+    claude.wait_alone()
+
+
+def test_a_limit_with_a_known_end_is_waited_for_and_the_conversation_goes_on_by_itself(claude, server):
+    product = Product(claude)
+    product.configure('max_retries = 1\npermissions = "auto"\n')
+
+    def limit(request):
+        return error(429, "rate_limit_error", f"Claude AI usage limit reached|{int(time.time()) + 4}")
+
+    server.rule(worker("paint the door"), tool("Bash", command="echo primed"), limit, ticks("paint-door"), "done")
+    assert product("dispatch", "-m", "opus", "--id", "paint-door", "paint the door").returncode == 0
+    status = product.wait("paint-door", "finished")
+    (first,) = status["earlier"]
+    assert (first["state"], status["run"], status["until"]) == ("waiting", 2, None)
+    resumed = server.requests[-1]
+    assert "paint the door" in resumed.first_user_text and "primed" in resumed.tool_results
+    assert "Go on from where you stopped" in resumed.last_user_text
+    assert {request.session for request in server.requests} == {status["session"]}
+    told = json.loads(next(product.state.glob("inbox/*/**/*-waiting*.json")).read_text())
+    assert told["text"].startswith("claude has reached its usage limit, until ") and "it goes on at " in told["text"]
     claude.wait_alone()
 
 
