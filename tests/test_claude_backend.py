@@ -76,16 +76,6 @@ def test_tokens_are_summed():
     assert read(type="result", is_error=False, result="ok", usage=usage)[0]["tokens"] == 115
 
 
-def test_a_permission_ask_and_its_two_answers():
-    request = {"subtype": "can_use_tool", "tool_name": "Bash", "input": {"command": "curl x"}, "tool_use_id": "t"}
-    (ask,) = read(type="control_request", request_id="R", request=request)
-    assert ask["questions"] == [{"kind": "permission", "text": "Bash: curl x", "options": []}]
-    yes = json.loads(claude.reply(ask, [""]))["response"]
-    assert yes["request_id"] == "R" and yes["response"] == {"behavior": "allow", "updatedInput": {"command": "curl x"}}
-    no = json.loads(claude.reply(ask, ["use wget"]))["response"]["response"]
-    assert no == {"behavior": "deny", "message": "use wget"}
-
-
 def test_several_questions_in_one_ask_are_answered_together():
     questions = [
         {"question": "Which db?", "options": [{"label": "pg"}, {"label": "sqlite"}]},
