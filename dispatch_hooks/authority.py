@@ -46,7 +46,8 @@ def voice(env: dict) -> str:
         return "relayed"
     if processes.terminal(os.getpid()):
         return "terminal"
-    raise FatalError("answers are taken from the chat or from a terminal, and this is neither; type it in one of them")
+    where = "from the chat or from a terminal, and this is neither; type it in one of them"
+    raise FatalError(f"answers and permissions are taken {where}")
 
 
 def genuine(env: dict, host_pid: int) -> bool:

@@ -2,6 +2,7 @@
 
 import fcntl
 import io
+import json
 import os
 import pty
 import re
@@ -164,6 +165,13 @@ def test_an_id_that_is_taken_is_refused(run, idle, over):
     assert 'there is a task "security-audit" already; leave --id out, or choose another' in err
 
 
+def test_rights_that_are_none_are_refused(run, idle):
+    code, _, err = run("dispatch", "-m", "idle", "--permissions", "yolo", "do it")
+    assert code == 1
+    assert '--permissions should be one of ask, auto, bypass, it is "yolo"' in err
+    assert idle() == []
+
+
 @pytest.mark.parametrize("words", ["", "   ", "\n"])
 def test_a_task_without_words_is_refused(run, idle, words):
     code, _, err = run("dispatch", "-m", "idle", words)
@@ -318,7 +326,7 @@ def test_every_command_has_a_help_with_examples_and_says_what_each_option_is(run
         assert re.search(r"\S  +\S", line) or f"{line}\n    " in options, line
 
 
-# ---- answer, which wants a terminal
+# ---- answers and rights, which want a terminal
 
 
 def at_a_terminal(bare, *args: str):
@@ -352,4 +360,19 @@ def test_an_answer_to_no_task_is_refused(bare, args, words):
 def test_an_answer_from_nowhere_is_refused(bare):
     done = bare("answer", "nothing", "yes", start_new_session=True)
     assert done.returncode == 1
-    assert "answers are taken from the chat or from a terminal" in done.stderr
+    assert "answers and permissions are taken from the chat or from a terminal" in done.stderr
+
+
+def test_more_rights_are_given_at_a_terminal_alone(bare):
+    bare.configure('[backends.idle]\ncommand = ["true"]\n')
+    asked = ("dispatch", "-m", "idle", "--id")
+    done = bare(*asked, "all", "--permissions", "bypass", "do it", start_new_session=True)
+    assert done.returncode == 1
+    assert "answers and permissions are taken from the chat or from a terminal" in done.stderr
+    done = at_a_terminal(bare, *asked, "all", "--permissions", "bypass", "do it")
+    assert "Dispatched all (idle, 1 step, bypass)" in done.stdout, done.stderr
+    done = bare(*asked, "little", "--permissions", "ask", "--read-only", "do it", start_new_session=True)
+    assert "Dispatched little (idle, 1 step, read-only)" in done.stdout, done.stderr
+    rows = bare.tasks()
+    assert (rows["all"]["permissions"], rows["little"]["permissions"]) == ("bypass", "ask")
+    assert json.loads((bare.records("little") / "task.json").read_text())["read_only"] is True

@@ -104,14 +104,17 @@ def test_a_permission_cannot_be_relayed_by_the_host_model(chat, product, server)
     server.rule(
         host("I do not care"),
         tool("Bash", command='dispatch-hooks answer fetch-licence "yes"', description="relay"),
-        lambda r: text("It said: " + r.tool_results[-1]),
+        lambda r: tool("Bash", command="dispatch-hooks dispatch --permissions bypass 'fetch it'", description="again")
+        + text("It said: " + r.tool_results[-1]),
+        lambda r: text("And then: " + r.tool_results[-1]),
     )
-    here = chat()
+    here = chat("--allowedTools", "Bash(dispatch-hooks dispatch:*)")
     here.say("dispatch opus to fetch the licence")
     here.wait_for("It needs permission.")
     here.say("I do not care")
     here.wait_for("which only the person can give")
-    assert product.tasks()["fetch-licence"]["state"] == "asks"
+    here.wait_for("only the person gives a worker these rights")
+    assert {name: row["state"] for name, row in product.tasks().items()} == {"fetch-licence": "asks"}
 
 
 def test_a_claude_worker_asks_with_its_own_question_tool(chat, product, server):

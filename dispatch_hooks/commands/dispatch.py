@@ -25,6 +25,8 @@ def dispatch(
     worktree: bool = typer.Option(None, "--worktree/--no-worktree", help="A checkout and a branch of its own."),
     after: list[str] = typer.Option([], "--after", help="A task that must have finished first; repeat it."),
     budget: list[str] = typer.Option([], "--budget", help='What it may use: "$2", "200k tokens", "40 turns", "30m".'),
+    permissions: str = typer.Option("", "--permissions", metavar="LEVEL", help="What it may do: ask, auto or bypass."),
+    read_only: bool = typer.Option(False, "--read-only", help="It changes nothing but its own task folder."),
     base: str = typer.Option("", "--base", help="The branch, tag, commit or task that its worktree begins from."),
     launcher: str = typer.Option("", "--on", metavar="LAUNCHER", help="Where it runs: a launcher of yours, or local."),
 ) -> None:
@@ -34,11 +36,13 @@ def dispatch(
     Examples:
       dispatch-hooks dispatch -m opus "review the auth module"
       dispatch-hooks dispatch -m sonnet --after add-auth --budget '$2' "write tests for the login"
+      dispatch-hooks dispatch -m gemini --read-only "look for secrets in the logs"
     """
     if not " ".join(words).strip():
         raise FatalError('dispatch what? for example: dispatch-hooks dispatch -m opus "review the auth module"')
     env = dict(os.environ)
     authority.refuse_worker(env, "dispatch another worker")
+    _refuse_rights(permissions, env)
     text, project = " ".join(words).strip(), here()
     items = [item["text"] for item in plan.read(_read(plan_file))] if plan_file else []
     if plan_file and not items:
@@ -46,6 +50,7 @@ def dispatch(
     task = _task(text, model, items, name or ids.slug(text, tasks.ids(project)))
     task.update(after=[parent.lower() for parent in after], budget=spoken_budget(budget))
     task.update(worktree=True if base else worktree, base=base or None, launcher=launcher or None)
+    task.update(permissions=permissions or None, read_only=read_only)
     host = authority.host_above(authority.chain())
     origin = {
         "chat": host["chat"] if host else f"terminal-{tasks.project_name(project)}",
@@ -59,6 +64,14 @@ def dispatch(
         hosts.expect(host["pid"])
     typer.echo(dispatching.words(result, os.getcwd()), err=bool(result["refused"]))
     raise typer.Exit(1 if result["refused"] else 0)
+
+
+def _refuse_rights(level: str, env: dict) -> None:
+    """FatalError for a level that is none, and for one that only the person gives."""
+    if level and level not in config.OWN_PERMISSIONS:
+        raise FatalError(f'--permissions should be one of {", ".join(config.OWN_PERMISSIONS)}, it is "{level}"')
+    if level in ("auto", "bypass") and authority.voice(env) == "relayed":
+        raise FatalError(f"only the person gives a worker these rights; they type: dispatch …, permissions {level}")
 
 
 def _read(path: str) -> str:
