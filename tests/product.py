@@ -1,8 +1,11 @@
 """Fixtures with dispatch-hooks itself in the sandbox, installed as a person would install it."""
 
+import fcntl
 import json
 import os
+import pty
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -34,6 +37,16 @@ class Product:
     def __call__(self, *args: str, **options):
         """`dispatch-hooks ARGS…` in the project: CompletedProcess."""
         return self.sandbox.run("dispatch-hooks", *args, **options)
+
+    def say(self, *words: str) -> None:
+        """dispatch-hooks at a terminal: the person's own words are taken from there."""
+        ours, theirs = pty.openpty()
+        try:
+            done = self(*words, stdin=theirs, start_new_session=True, preexec_fn=_take_terminal)
+        finally:
+            os.close(ours)
+            os.close(theirs)
+        assert done.returncode == 0, done.stderr + done.stdout
 
     def configure(self, text: str) -> None:
         self.config_file.parent.mkdir(parents=True, exist_ok=True)
@@ -81,6 +94,10 @@ class Product:
         for path in self.state.glob("inbox/*/**/*.json"):
             found[path.relative_to(self.state / "inbox").parts[1]].append(path.name)
         return found
+
+
+def _take_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 @pytest.fixture

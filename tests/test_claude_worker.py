@@ -5,6 +5,7 @@ import os
 import signal
 import time
 
+from tests import levels
 from tests.harness.modelserver import error, tool, worker
 from tests.harness.waiting import wait_until
 from tests.product import Product
@@ -88,6 +89,20 @@ def test_what_it_used_and_how_often_it_called_its_model_is_told(claude, server):
     assert status["tokens"] == status["tokens_in"] + status["tokens_out"] > 0
     assert status["cost_usd"] > 0
     wait_until(lambda: not claude.processes())
+
+
+def test_bypass_leaves_the_project_unasked_and_read_only_changes_nothing(claude, server):
+    product = Product(claude)
+    product.configure(f'ask_seconds = {levels.SECONDS}\n[models.it]\nbackend = "claude"\nname = "opus"\n')
+    free, look = levels.both(
+        product,
+        server,
+        shell=lambda command: tool("Bash", command=command, description="do it"),
+        write=lambda path, text: tool("Write", file_path=str(path), content=text),
+    )
+    assert free == levels.Tried("stopped", {"shell", "tool"}, [])
+    assert look == levels.Tried("parked", set(), ["Bash: echo hi > shell"])
+    claude.wait_alone()
 
 
 def test_a_worker_reads_what_to_run_while_nobody_has_answered(claude, server):

@@ -4,20 +4,18 @@ The sandboxes lie outside the temporary folder, which codex by itself leaves wri
 so that codex is started as seldom as is honest.
 """
 
-import fcntl
 import json
 import os
-import pty
 import re
 import shutil
 import signal
 import sys
-import termios
 from pathlib import Path
 
 import pytest
 
 from dispatch_hooks import processes
+from tests import levels
 from tests.conftest import needed
 from tests.harness import workers
 from tests.harness.claude import Sandbox
@@ -34,6 +32,7 @@ class Codex:
     def __init__(self, sandbox: Sandbox):
         self.cli = workers.install(sandbox, "codex")
         self.sandbox, self.product = sandbox, Product(sandbox)
+        self.say = self.product.say
         sandbox.run("git", "init", "-q")  # the sandboxes lie in the repository of these tests
         self.configure()
 
@@ -54,16 +53,6 @@ class Codex:
 
     def wait(self, name: str, *states: str) -> dict:
         return self.product.wait(name, *states, timeout=PATIENCE)
-
-    def say(self, *words: str) -> None:
-        """dispatch-hooks at a terminal: the person's own words are taken from there."""
-        ours, theirs = pty.openpty()
-        try:
-            done = self.product(*words, stdin=theirs, start_new_session=True, preexec_fn=_take_terminal)
-        finally:
-            os.close(ours)
-            os.close(theirs)
-        assert done.returncode == 0, done.stderr + done.stdout
 
     def question(self, name: str, words: str) -> dict:
         """Waits until the task asks this."""
@@ -89,10 +78,6 @@ from dispatch_hooks import config, dispatch
 request, origin = map(json.loads, sys.argv[1:])
 print(dispatch.words(dispatch.start(request, origin, config.load(), dict(os.environ)), "/"))
 """
-
-
-def _take_terminal() -> None:
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 @pytest.fixture
@@ -350,6 +335,14 @@ def test_its_sandbox_lets_it_commit_and_plant_nothing(codex, server):
     free = tried(codex, server, "free", permissions="bypass")
     assert free > WORKSPACE | {"write outside", "plant a hook", "configure git", "reach the network"}
     (Path("/tmp") / f"{codex.sandbox.root.name}-free").unlink()
+    codex.alone()
+
+
+def test_bypass_leaves_the_project_unasked_and_read_only_changes_nothing(codex, server):
+    codex.configure(f"ask_seconds = {levels.SECONDS}")
+    free, look = levels.both(codex.product, server, codex.cli.shell, lambda path, text: patch(str(path), text.strip()))
+    assert free == levels.Tried("stopped", {"shell", "tool"}, [])
+    assert look == levels.Tried("stopped", set(), [])  # its sandbox says no, to its commands as well
     codex.alone()
 
 

@@ -3,15 +3,14 @@
 A scenario covers several facts, so that a CLI is started as seldom as is honest.
 """
 
-import fcntl
 import os
-import pty
 import signal
-import termios
 
 import pytest
 
 from dispatch_hooks import failures
+from dispatch_hooks.backends import quirks
+from tests import levels
 from tests.conftest import needed
 from tests.harness import workers
 from tests.harness.modelserver import as_told, tool
@@ -21,16 +20,13 @@ from tests.product import Product
 AGENTS = ["opencode", "gemini", "qwen", "copilot"]
 
 
-def _take_terminal() -> None:
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
-
 class Agent:
     """A real CLI as a backend of dispatch-hooks in a sandbox."""
 
     def __init__(self, sandbox, server, name: str):
         self.cli = workers.install(sandbox, name)
         self.name, self.sandbox, self.server, self.product = name, sandbox, server, Product(sandbox)
+        self.say = self.product.say
         sandbox.run("git", "init", "-q")  # no folder above is taken for the project
         self.configure()
 
@@ -81,16 +77,6 @@ class Agent:
         """What a failing test wants to know."""
         log = self.product.folder(task) / "worker.log"
         return f"{self.product.status(task)}\n{log.read_text() if log.exists() else 'no log'}\n{self.product.logs()}"
-
-    def say(self, *words: str) -> None:
-        """dispatch-hooks at a terminal: the person's own words are taken from there."""
-        ours, theirs = pty.openpty()
-        try:
-            done = self.product(*words, stdin=theirs, start_new_session=True, preexec_fn=_take_terminal)
-        finally:
-            os.close(ours)
-            os.close(theirs)
-        assert done.returncode == 0, done.stderr + done.stdout
 
     def wait_for_command(self, name: str, task: str = "dig-it") -> None:
         """Until the worker's shell waits for a file of that name."""
@@ -204,6 +190,14 @@ class TestEveryAgent:
         agent.wait_for_command("never")
         agent.say("cancel", "dig-it")
         agent.product.wait("dig-it", "cancelled", timeout=60)
+        agent.alone()
+
+    def test_bypass_leaves_the_project_unasked_and_read_only_changes_nothing(self, agent, server):
+        agent.configure(ask_seconds=levels.SECONDS)
+        free, look = levels.both(agent.product, server, agent.cli.shell, agent.write)
+        confined = quirks.KNOWN[agent.name].get("folder_argv")
+        assert free == levels.Tried("stopped", {"shell"} if confined else {"shell", "tool"}, [])
+        assert look == levels.Tried("parked", set(), ["Shell: echo hi > shell"])
         agent.alone()
 
     def test_what_its_api_says_is_told_and_a_killed_supervisor_leaves_no_process(self, agent, server):

@@ -48,8 +48,10 @@ WAYS = {
 
 PERMISSIONS = {"cursor": "not known: what it asks for depends on its own `approvalMode`"}
 
+CONFINED = "; its file tools never leave the directory, not even at bypass"
+
 SANDBOX = {
-    "gemini": "none; its file tools stay in the directory",
+    "gemini": "none",
     "opencode": "none; leaving the directory is asked",
     "qwen": "none",
     "copilot": "none; leaving the directory is asked",
@@ -91,7 +93,7 @@ def _agent(name: str) -> dict:
     told = [USED[row["usage"]], "cost" if name in COSTS else ""]
     return {
         "speaks": f"ACP (`{' '.join(row['argv'][:2])}`)",
-        "permissions": PERMISSIONS.get(name, OURS),
+        "permissions": PERMISSIONS.get(name, OURS) + (CONFINED if row["folder_argv"] else ""),
         "sandbox": SANDBOX[name],
         "questions": "its own, and `dispatch-hooks ask`" if row["questions"] else "`dispatch-hooks ask`",
         "a note": "joins the turn" if row["steers"] else "waits for the turn's end",
