@@ -150,6 +150,7 @@ def test_it_asks_is_answered_and_steered_and_spoken_to_again(codex, server):
     assert first["summary"] == "the house is blue"
     assert str(codex.sandbox.project / "in.txt") in first["files"] or "in.txt" in first["files"]
     assert first["tokens"] == first["tokens_in"] + first["tokens_out"] > 0
+    assert first["tokens_in"] == sum(request.tokens for request in server.requests)
     assert first["turns"] == len(server.requests)
     assert first.get("cost_usd") is None
     codex.alone()
@@ -159,7 +160,8 @@ def test_it_asks_is_answered_and_steered_and_spoken_to_again(codex, server):
     assert "paint the house" in again.all_text and "The person answers: right" in again.all_text
     last = codex.wait("paint-it", "finished")
     assert (last["run"], last["session"]) == (2, first["session"])
-    assert last["tokens"] > first["tokens"]
+    assert last["tokens_in"] == sum(request.tokens for request in server.requests)  # and nothing twice
+    assert last["turns"] == len(server.requests)
     codex.alone()
 
 

@@ -97,7 +97,11 @@ def test_what_it_used_is_counted_from_the_first_word_of_this_run_for_it_and_its_
     def figures(n):
         return {"totalTokens": n, "inputTokens": n - 1, "outputTokens": 1}
 
-    assert tell("T", 1010, 10)["tokens"] == 10  # an earlier run had a thousand
+    over(talk, "U1")
+    assert tell("T", 1000, 100)["tokens"] == 0  # an earlier run had a thousand: a thread that is resumed tells so
+    talk.note("go on")
+    read(talk, id=6, result={"turn": {"id": "U2"}})
+    assert tell("T", 1010, 10)["tokens"] == 10
     assert tell("T", 1030, 20)["tokens"] == 30
     assert tell("H", 5, 5)["tokens"] == 35
 

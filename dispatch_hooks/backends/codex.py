@@ -218,7 +218,7 @@ class Talk(backends.Talk):
 
     def _tokens(self, params: dict) -> list[dict]:
         self._tries = 0
-        usage = self._used.hear(params["threadId"], params["tokenUsage"])
+        usage = self._used.hear(params["threadId"], params["tokenUsage"], self._turn is not None)
         return [usage, {"kind": "turn", "n": self._used.calls}]
 
     # asks

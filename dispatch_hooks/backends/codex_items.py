@@ -148,8 +148,11 @@ class Used:
         self.totals: dict[str, dict] = {}
         self.calls = 0
 
-    def hear(self, thread: str, usage: dict) -> dict:
+    def hear(self, thread: str, usage: dict, begun: bool) -> dict:
+        """begun: whether a turn of this run has; what a thread that is resumed tells before it was used before."""
         total, last = usage["total"], usage["last"]
+        if not begun and thread not in self.before:
+            self.before[thread] = self.totals[thread] = total
         self.before.setdefault(thread, {name: total[name] - last[name] for name in FIGURES.values()})
         self.calls += total != self.totals.get(thread)  # it may tell of the same call twice
         self.totals[thread] = total

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 
 from .replies import Error, Reply
-from .requests import Request, texts_of
+from .requests import Request, texts_of, tokens
 
 NAME = "anthropic"
 
@@ -43,10 +43,6 @@ def _side_kind(body: dict) -> str | None:
     return None if body.get("tools") else "helper"
 
 
-def tokens(body: object) -> int:
-    return len(json.dumps(body)) // 4
-
-
 def answer(number: int, request: Request, reply: Reply) -> dict:
     blocks = list(reply.blocks) or [{"type": "text", "text": "ok"}]
     content = [{**b, "id": f"toolu_{number}_{i}"} if b["type"] == "tool_use" else b for i, b in enumerate(blocks)]
@@ -58,7 +54,7 @@ def answer(number: int, request: Request, reply: Reply) -> dict:
         "content": content,
         "stop_reason": "tool_use" if any(b["type"] == "tool_use" for b in blocks) else "end_turn",
         "stop_sequence": None,
-        "usage": {"input_tokens": tokens(request.messages), "output_tokens": tokens(content)},
+        "usage": {"input_tokens": request.tokens, "output_tokens": tokens(content)},
     }
 
 

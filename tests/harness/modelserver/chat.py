@@ -3,9 +3,9 @@
 import json
 from collections.abc import Iterable
 
-from .anthropic import tokens, words_of
+from .anthropic import words_of
 from .replies import Error, Reply
-from .requests import Request
+from .requests import Request, tokens
 
 NAME = "chat"
 
@@ -80,7 +80,7 @@ def _head(number: int, request: Request, kind: str) -> dict:
 
 
 def _usage(request: Request, message: dict) -> dict:
-    sent, said = tokens(request.raw.get("messages")), tokens(message)
+    sent, said = request.tokens, tokens(message)
     return {"prompt_tokens": sent, "completion_tokens": said, "total_tokens": sent + said}
 
 

@@ -4,9 +4,9 @@ import json
 import re
 from collections.abc import Iterable
 
-from .anthropic import tokens, words_of
+from .anthropic import words_of
 from .replies import Error, Reply
-from .requests import Request
+from .requests import Request, tokens
 
 NAME = "gemini"
 
@@ -62,7 +62,7 @@ def _parts(reply: Reply) -> list[dict]:
 
 
 def _piece(number: int, request: Request, parts: list[dict], finish: str | None = None) -> dict:
-    sent, said = tokens(request.raw.get("contents")), tokens(parts)
+    sent, said = request.tokens, tokens(parts)
     used = {"promptTokenCount": sent, "candidatesTokenCount": said, "totalTokenCount": sent + said}
     candidate = {"index": 0, "content": {"role": "model", "parts": parts}}
     candidate |= {"finishReason": finish} if finish else {}

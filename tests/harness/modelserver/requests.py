@@ -1,5 +1,6 @@
 """A request of a CLI to its model, the same to look at whatever API it speaks."""
 
+import json
 import re
 import time
 from collections.abc import Callable
@@ -26,6 +27,11 @@ class Request:
     side: str | None = None  # why it was sent beside the conversation; None: a turn of the conversation
     time: float = field(default_factory=time.time)
     gone: bool = False  # the client hung up before it had the whole answer
+
+    @property
+    def tokens(self) -> int:
+        """What is told of it as its input."""
+        return tokens(next((self.raw[key] for key in ("messages", "input", "contents") if key in self.raw), None))
 
     @property
     def session(self) -> str:
@@ -75,6 +81,10 @@ class Request:
     def __repr__(self) -> str:
         said = self.last_user_text[-80:]
         return f"<Request {self.api} {self.model} {self.session[:8]} {len(self.messages)} messages: {said!r}>"
+
+
+def tokens(body: object) -> int:
+    return len(json.dumps(body)) // 4
 
 
 def host(words: str = "") -> Callable[[Request], bool]:

@@ -7,9 +7,9 @@ come in namespaces, and among the input.
 import json
 from collections.abc import Iterable
 
-from .anthropic import tokens, words_of
+from .anthropic import words_of
 from .replies import Error, Reply
-from .requests import Request
+from .requests import Request, tokens
 
 NAME = "responses"
 
@@ -72,7 +72,7 @@ def _blocks(content: str | list) -> list[dict]:
 def answer(number: int, request: Request, reply: Reply) -> dict:
     blocks = reply.blocks or ({"type": "text", "text": "ok"},)
     output = [_item(f"{number}_{index}", request, block) for index, block in enumerate(blocks)]
-    sent, said = tokens(request.raw.get("input")), tokens(output)
+    sent, said = request.tokens, tokens(output)
     return {
         "id": f"resp_{number}",
         "object": "response",

@@ -14,7 +14,7 @@ from itertools import count
 from ..waiting import PATIENCE
 from . import anthropic, chat, gemini, responses
 from .replies import Reply, Turn, as_reply
-from .requests import Request
+from .requests import Request, tokens
 
 APIS = (anthropic, responses, chat, gemini)
 
@@ -146,9 +146,9 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers.get("content-length", 0))) or b"{}")
         path = self.path.split("?")[0]
         if path.endswith("/count_tokens"):
-            self._send_json(200, {"input_tokens": anthropic.tokens(body)})
+            self._send_json(200, {"input_tokens": tokens(body)})
         elif path.endswith(":countTokens"):
-            self._send_json(200, {"totalTokens": anthropic.tokens(body)})
+            self._send_json(200, {"totalTokens": tokens(body)})
         elif api := next((api for api in APIS if api.takes(path)), None):
             headers = {name.lower(): value for name, value in self.headers.items()}
             self._model(api, api.request(path, body, headers))
