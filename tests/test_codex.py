@@ -247,6 +247,7 @@ def test_whatever_is_killed_nothing_is_left_and_it_goes_on_where_it_was(codex, s
     running(codex, "cancelled")
     codex.say("cancel", "cancelled")
     codex.wait("cancelled", "cancelled")
+    assert '"status":"interrupted"' in (codex.product.records("cancelled") / "events.jsonl").read_text()
     codex.alone()
 
     codex.dispatch("this is killed", "killed")

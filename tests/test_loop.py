@@ -96,20 +96,27 @@ def test_a_permission_ask_waits_for_what_the_person_types(chat, product, server)
     assert (product.sandbox.project / "version.txt").exists()
 
 
-def test_a_parked_question_is_answered_hours_later_in_the_same_session(chat, product, server):
+def test_a_parked_question_and_permission_are_answered_hours_later_in_the_same_session(chat, product, server):
     product.configure("ask_seconds = 1\n")
-    server.rule(worker("write the api docs"), ask("Which version?"), repeat=False)
+    fetch = tool("Bash", command="curl --version > version.txt", description="look")
+    server.rule(worker("write the api docs"), ask("Which version?"), fetch, fetch)
     server.rule(worker("write the api docs"), ticks("write-api-docs", "went on"), "done")
     here = chat()
     here.say("dispatch opus to write the api docs")
     first = product.wait("write-api-docs", "parked")
     here.wait_for("Which version?")
     here.say("answer write-api-docs: the 3.1 one")
+    here.wait_for("Bash: curl --version > version.txt")
+    product.wait("write-api-docs", "parked")
+    here.say("answer write-api-docs: yes")
     last = product.wait("write-api-docs", "finished")
-    assert last["session"] == first["session"]
+    assert (last["session"], last["run"]) == (first["session"], 3)
+    assert (product.sandbox.project / "version.txt").exists()
     resumed = server.matching(worker("write the api docs"))[-1]
     assert "The person answers: the 3.1 one" in resumed.all_text
     assert "You asked: Which version?" in resumed.all_text
+    assert "The person allows, once: Bash: curl --version > version.txt" in resumed.all_text
+    assert len(list((product.records("write-api-docs") / "questions").iterdir())) == 2
 
 
 def test_a_finished_worker_is_spoken_to_again_in_its_own_conversation(chat, product, server):

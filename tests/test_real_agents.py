@@ -73,6 +73,12 @@ class Agent:
 
         return wait_until(found, 150, lambda: self.story(task))
 
+    def used(self, task: str) -> int:
+        """Tokens of input, as recorded; of opencode, which tells none, what they cost."""
+        status = self.product.status(task)
+        told = status.get("tokens_in") or 0
+        return round(1_000_000 * (status.get("cost_usd") or 0)) if self.name == "opencode" else told
+
     def story(self, task: str) -> str:
         """What a failing test wants to know."""
         log = self.product.folder(task) / "worker.log"
@@ -105,15 +111,22 @@ def said(request) -> str:
     return request.all_text
 
 
+def served(requests) -> int:
+    """Tokens of input, as the model server told them."""
+    return sum(request.tokens for request in requests)
+
+
 @pytest.mark.parametrize("agent", AGENTS, indirect=True)
 class TestEveryAgent:
     def test_it_asks_is_answered_while_it_runs_and_after_it_has_ended_and_is_spoken_to_again(self, agent, server):
         folder = agent.product.folder("paint-it")
         plan = folder / "plan.md"
+        late = agent.name in ("qwen", "copilot")  # their permission is parked, too
+        untold = 1 if agent.name in ("gemini", "opencode") else 0  # calls that were cut short
         server.rule(
             "paint the house",
             agent.cli.shell("dispatch-hooks ask 'Which colour?' --option red --option blue"),  # parked: not reached
-            agent.cli.shell("touch painted.txt"),
+            *[agent.cli.shell("touch painted.txt")] * (1 + late),
             agent.cli.shell("touch trampled.txt"),
             agent.cli.shell("dispatch-hooks ask 'Which door?' --option left --option right"),
             agent.read(plan),
@@ -125,23 +138,30 @@ class TestEveryAgent:
         )
         agent.configure(ask_seconds=1)
         agent.dispatch("paint-it", "paint the house")
-        agent.product.wait("paint-it", "parked", timeout=60)
+        parked = agent.product.wait("paint-it", "parked", timeout=60)
+        assert agent.used("paint-it") == served(server.requests[untold:])
         agent.alone()
-        first = agent.product.status("paint-it")["session"]
+        first = parked["session"]
 
-        agent.configure(ask_seconds=600)
+        agent.configure(ask_seconds=1 if late else 600)
         agent.say("answer", "paint-it", "blue")
         permission = agent.wait_for_question("paint-it", "touch painted.txt")
         assert permission["kind"] == "permission"
         resumed = server.requests[-1]
         assert "paint the house" in said(resumed) and "The person answers: blue" in said(resumed)
+        if late:
+            agent.product.wait("paint-it", "parked", timeout=60)
+            agent.configure(ask_seconds=600)
         agent.say("answer", "paint-it", "yes")
         agent.wait_for_question("paint-it", "touch trampled.txt")
+        assert (agent.sandbox.project / "painted.txt").exists()
+        assert "The person answers: blue" in said(server.requests[-1])
+        assert ("The person allows, once: Shell: touch painted.txt" in said(server.requests[-1])) == late
         agent.say("answer", "paint-it", "no: mind the flowers")
         agent.wait_for_question("paint-it", "Which door?")
         agent.say("answer", "paint-it", "2")
         status = agent.product.wait("paint-it", "finished", timeout=60)
-        assert (agent.sandbox.project / "painted.txt").exists()
+        assert agent.used("paint-it") == served(server.requests[untold:]) > 0
         assert status["summary"] == "the house is blue"
         assert status["session"] == first
         assert "The person answers: right" in said(server.requests[-1])
@@ -154,7 +174,8 @@ class TestEveryAgent:
         again = server.requests[-1]
         assert "paint the house" in said(again) and "The person answers: right" in said(again)
         status = agent.product.wait("paint-it", "finished", timeout=60)
-        assert (status["run"], status["session"]) == (3, first)
+        assert agent.used("paint-it") == served(server.requests[untold:])  # and nothing twice
+        assert (status["run"], status["session"]) == (3 + late, first)
         asked = sorted((agent.product.records("paint-it") / "questions").iterdir())
         assert len(asked) == 4  # its plan and its output are its own: nobody was asked for them
         assert "Shell: dispatch-hooks ask" in (folder / "worker.log").read_text()
@@ -190,6 +211,8 @@ class TestEveryAgent:
         agent.wait_for_command("never")
         agent.say("cancel", "dig-it")
         agent.product.wait("dig-it", "cancelled", timeout=60)
+        events = (agent.product.records("dig-it") / "events.jsonl").read_text()
+        assert '"stopReason":"cancelled"' in events
         agent.alone()
 
     def test_bypass_leaves_the_project_unasked_and_read_only_changes_nothing(self, agent, server):

@@ -98,11 +98,13 @@ def _gemini(sandbox: Sandbox) -> dict[str, str]:
 
 
 def _opencode(sandbox: Sandbox) -> dict[str, str]:
+    # it tells a cost only of a model whose limits and prices it knows: a dollar for a million tokens of input
+    model = {"name": "Fake", "limit": {"context": 1_000_000, "output": 10_000}, "cost": {"input": 1, "output": 0}}
     provider = {
         "npm": "@ai-sdk/openai-compatible",
         "name": "scripted",
         "options": {"baseURL": f"{sandbox.url}/v1", "apiKey": KEY},
-        "models": {"fake-model": {"name": "Fake"}},
+        "models": {"fake-model": model},
     }
     config = {"autoupdate": False, "share": "disabled", "provider": {"scripted": provider}}
     _write(sandbox.home / ".config/opencode/opencode.json", json.dumps(config))
