@@ -3,6 +3,7 @@
 A scenario covers several facts, so that a CLI is started as seldom as is honest.
 """
 
+import json
 import os
 import signal
 
@@ -261,6 +262,44 @@ class TestEveryAgent:
         assert status["why"]
         assert server.requests == []
         agent.alone()
+
+
+def lose_session(agent, session: str) -> None:
+    """Qwen loads what it has not, in silence; Gemini deletes all of a session that has an empty recording, too."""
+    home = agent.sandbox.home
+    (recording,) = home.rglob(f"chats/*{session[:8]}*")
+    if agent.name == "qwen":
+        recording.unlink()
+    else:
+        empty = recording.read_text().splitlines(keepends=True)[0]  # as a load leaves one
+        recording.with_name(f"session-2026-01-01T00-00-{session[:8]}.jsonl").write_text(empty)
+        settings = json.loads((home / ".gemini/settings.json").read_text())
+        del settings["general"]["sessionRetention"]  # as it is by default
+        (home / ".gemini/settings.json").write_text(json.dumps(settings))
+
+
+@pytest.mark.parametrize("agent", ["gemini", "qwen"], indirect=True)
+def test_a_session_that_its_cli_has_lost_is_begun_anew_with_all_that_was_said_and_ticked(agent, server):
+    plan = agent.product.folder("paint-it") / "plan.md"
+    ticks = (agent.read(plan), agent.edit(plan, "[ ] the door", "[x] the door"), "the door is done")
+    server.rule(lambda r: "paint it" in r.first_user_text and "windows" not in r.last_user_text, *ticks, repeat=True)
+    server.rule("paint it", agent.read(plan), agent.edit(plan, "[ ] the gate", "[x] the gate"), "done")
+    steps = "- [ ] the door\n- [ ] the gate\n"
+    done = agent.product("dispatch", "-m", "it", "--id", "paint-it", "--plan", "-", "paint it", input=steps)
+    assert done.returncode == 0, done.stderr
+    first = agent.product.wait("paint-it", "stopped", timeout=60)
+    agent.alone()
+    lose_session(agent, first["session"])
+    begun = len(server.requests)
+    agent.say("tell", "paint-it", "and mind the windows")
+    status = agent.product.wait("paint-it", "finished", timeout=150)
+    anew = server.requests[begun]
+    assert "paint it" in anew.first_user_text and "An earlier worker had this task" in anew.first_user_text
+    assert "The person says: and mind the windows" in anew.first_user_text
+    assert anew.tool_results == [] and "- [x] the door\n- [x] the gate\n" in plan.read_text()
+    assert status["session"] != first["session"]
+    assert "its earlier session cannot be resumed" in (agent.product.folder("paint-it") / "worker.log").read_text()
+    agent.alone()
 
 
 @pytest.mark.parametrize("agent", ["qwen"], indirect=True)
