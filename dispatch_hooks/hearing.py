@@ -36,6 +36,8 @@ def usage(run, event: dict, now: float) -> None:
     for key, name in conversation.FIGURES.items():
         if event[key] is not None:
             run.status[name] = (run.before.get(name) or 0) + event[key]
+    if event.get("beside"):
+        run.status["beside"] = event["beside"]
 
 
 def retrying(run, event: dict, now: float) -> None:

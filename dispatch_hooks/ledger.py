@@ -35,6 +35,7 @@ def earlier(task: dict, status: dict) -> list[dict]:
     if not status.get("started"):
         return known
     told = {key: status.get(key) for key in ("run", "state", "started", "cost_usd", "tokens")}
+    told["beside"] = status.get("beside") or {}
     who = status.get("who") or task["backend"]
     model = status.get("model", task["model"])
     more = {"who": who, "model": model, "backend": status.get("backend") or task["backend"]}

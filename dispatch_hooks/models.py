@@ -309,6 +309,13 @@ State = Literal[
 ]  # fmt: skip
 
 
+class Used(Ours):
+    """What a model used of a run."""
+
+    tokens: int
+    cost_usd: float | None
+
+
 class Past(Ours):
     """A run that is over; the figures are the task's at its end."""
 
@@ -321,6 +328,7 @@ class Past(Ours):
     backend: str
     cost_usd: float | None
     tokens: int | None
+    beside: dict[str, Used] = Field(default_factory=dict, description="What of the run's own other models used.")
 
 
 class Status(Ours):
@@ -354,6 +362,7 @@ class Status(Ours):
     last: str = Field("", description="The last thing it was seen to do.")
     cost_usd: float | None = Field(None, description="What it cost, as far as its CLI tells.")
     tokens: int | None = Field(None, description="All that it used: read, cached and written.")
+    beside: dict[str, Used] = Field(default_factory=dict, description="What of its last run's other models used.")
     tokens_in: int | None = None
     tokens_out: int | None = None
     turns: int | None = Field(None, description="Calls of its model; else what it was seen to do.")

@@ -133,7 +133,7 @@ class Run:
         self.status = {**status, "run": status["run"] + 1, "state": "running", "why": ""}
         self.status.update({"worked": lease.worked(status)} if lease else {})
         self.status.update(started=None, ended=None, was="", failure="", until=None, earlier=earlier(self.task, status))
-        self.status.update(waited=0, asks_since=None)
+        self.status.update(waited=0, asks_since=None, beside={})
         self.before = dict(self.status)
         self.mark = worker.mark(folder, self.status["run"])
         self.ledger = Ledger(folder, self.task, self.status, *([lease.holds] if lease else []))

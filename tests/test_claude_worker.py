@@ -5,6 +5,8 @@ import os
 import signal
 import time
 
+import pytest
+
 from tests import levels
 from tests.harness.modelserver import error, tool, worker
 from tests.harness.waiting import wait_until
@@ -102,6 +104,21 @@ def test_bypass_leaves_the_project_unasked_and_read_only_changes_nothing(claude,
     )
     assert free == levels.Tried("stopped", {"shell", "tool"}, [])
     assert look == levels.Tried("parked", set(), ["Bash: echo hi > shell"])
+    claude.wait_alone()
+
+
+def test_what_its_helper_used_is_told_as_its_models_own(claude, server):
+    product = Product(claude)
+    product.configure('permissions = "auto"\n')
+    helper = tool("Agent", description="look", prompt="look around", subagent_type="Explore", model="haiku")
+    server.rule(worker("audit the login"), helper, ticks("audit-login"), "done", repeat=True)
+    assert product("dispatch", "-m", "opus", "--id", "audit-login", "audit the login").returncode == 0
+    status = product.wait("audit-login", "finished")
+    rows = {row["model"]: row for row in json.loads(product("stats", "--json").stdout)["models"]}
+    assert set(rows) == {"opus", "claude-haiku-5-5"}, (rows, status)
+    assert all(row["tokens"] > 0 and row["cost_usd"] > 0 for row in rows.values())
+    assert sum(row["tokens"] for row in rows.values()) == status["tokens"]
+    assert sum(row["cost_usd"] for row in rows.values()) == pytest.approx(status["cost_usd"])
     claude.wait_alone()
 
 

@@ -44,6 +44,15 @@ def test_models_are_summed_and_what_is_not_told_is_none():
     assert total == {"tasks": 2, "runs": 2, "seconds": 120.0, "cost_usd": 0.5, "tokens": 10}
 
 
+def test_what_other_models_used_of_a_run_is_theirs():
+    beside = {"haiku": {"tokens": 4, "cost_usd": 0.125}, "other": {"tokens": 1, "cost_usd": None}}
+    (run,) = usage.runs(TASK, status(cost_usd=0.5, tokens=10, beside=beside), 200.0)
+    rows = {row["model"]: (row["tokens"], row["cost_usd"], row["seconds"]) for row in usage.by_model([("a", run)])}
+    assert rows == {"opus": (5, 0.375, 60.0), "haiku": (4, 0.125, 0.0), "other": (1, None, 0.0)}
+    total = usage.total([("a", run)])
+    assert (total["tokens"], total["cost_usd"], total["runs"]) == (10, 0.5, 1)
+
+
 def test_the_digest_tells_dollars_or_else_tokens():
     event = {"ticked": 1, "items": 1, "model": "opus", "seconds": 60, "cost_usd": None, "tokens": 12_345}
     assert digest.figures(event) == "1/1, opus, 1m, 12k tokens"

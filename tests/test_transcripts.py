@@ -132,5 +132,11 @@ class TestEveryTranscript:
         assert (used["tokens"], used["cost_usd"]) == USED[name]
 
 
+def test_what_a_helper_of_another_model_used_is_told_beside():
+    (haiku,) = Heard("claude").of("usage")[-1]["beside"].items()
+    assert haiku == ("claude-haiku-5-5", {"tokens": 2149, "cost_usd": pytest.approx(0.0002181)})
+    assert all("beside" not in event for event in Heard("gemini").of("usage"))  # its own model only
+
+
 def test_every_transcript_is_looked_at():
     assert {path.stem for path in FOLDER.iterdir()} == set(USED)

@@ -43,7 +43,7 @@ class Talk(backends.Talk):
         super().__init__(*quirks.start(self.quirk, task, run["folder"]))
         self.session = run["session"] if run["resume"] else None
         self.not_before = quirks.not_before(self.quirk, run)
-        self.used = tokens.Used(self.quirk["usage"], run["spent"])
+        self.used = tokens.Used(self.quirk["usage"], run["spent"], task["model"])
         self._prompt = run["prompt"]
         self._calls: dict[int, object] = {}  # what to do with the answer to a request of ours
         self._known: dict[str, dict] = {}  # what the agent told of a tool call, by its id

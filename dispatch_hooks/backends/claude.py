@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 
 from dispatch_hooks import backends
-from dispatch_hooks.backends import events
+from dispatch_hooks.backends import events, tokens
 
 MODES = {"ask": "acceptEdits", "auto": "acceptEdits", "bypass": "bypassPermissions"}
 
@@ -23,6 +23,9 @@ TRIES = 10
 
 TELLING = ("command", "file_path", "pattern", "url", "query", "description")
 """The fields of a tool's input that say what a call is about, the best first."""
+
+COUNTED = ("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
+"""What of a model's figures are its tokens."""
 
 EDITS = ("Edit", "Write", "MultiEdit", "NotebookEdit")
 
@@ -45,9 +48,11 @@ class Talk(backends.Talk):
         self._used = {"tokens": 0, "input": 0, "output": 0}
         self._calls: dict[str, dict] = {}
         self._turns = 0
+        self._model, self._models = "", tokens.Models()
 
     def read(self, line: bytes) -> list[dict]:
         events = [self._total(event) if event["kind"] == "usage" else event for event in read(line)]
+        self._model = next((event["model"] for event in events if event["kind"] == "session"), self._model)
         return self._call(line) + events if b'"assistant"' in line[:100] else events
 
     def _call(self, line: bytes) -> list[dict]:
@@ -68,8 +73,11 @@ class Talk(backends.Talk):
         for key in self._used:  # a result that tells of a cap does not tell what was used
             self._used[key] += max(event[key], sum(call[key] for call in self._calls.values()))
         self._calls = {}
+        for name, used in event["models"].items():
+            self._models.add(name, **used)
         cost = event["cost_usd"]
-        return {**event, **self._used, "cost_usd": None if cost is None else max(0.0, cost - self._before)}
+        told = {"kind": "usage", **self._used, **self._models.told(self._model)}
+        return {**told, "cost_usd": None if cost is None else max(0.0, cost - self._before)}
 
     def reply(self, ask: dict, answers: list[str]) -> str | None:
         return reply(ask, answers)
@@ -212,9 +220,22 @@ def _result(message: dict) -> list[dict]:
     text = text if isinstance(text, str) else ""
     error = _error(message, text) if message.get("is_error") else None
     return [
-        {"kind": "usage", **_used(message.get("usage")), "cost_usd": cost},
+        {"kind": "usage", **_used(message.get("usage")), "cost_usd": cost, "models": _models(message)},
         {"kind": "turn_end", "error": error, "text": text, "about": {"status": message.get("api_error_status")}},
     ]
+
+
+def _models(message: dict) -> dict:
+    """What each model used since the last result, helpers' too."""
+    told = message.get("model_usage_since_last_result")
+    rows = told.items() if isinstance(told, dict) else ()
+    return {name: _model_used(row) for name, row in rows if isinstance(row, dict)}
+
+
+def _model_used(row: dict) -> dict:
+    used = [v for k, v in row.items() if k in COUNTED and type(v) is int]
+    cost = row.get("costUSD")
+    return {"tokens": sum(used), "cost": cost if type(cost) in (int, float) else None}
 
 
 def _used(usage: object) -> dict:

@@ -3,7 +3,8 @@
 session {"id","model"} · activity {"text","files"} · retrying {"text","attempt", "status" of the
 model's API where it is told} ·
 usage {"tokens","input","output","cost_usd"} (totals of this run, cached input included; None where the CLI does not
-tell) · turn {"n"} (its model is called for the n-th time in this run) ·
+tell; perhaps with "beside", what of these other models than its own used: {name: {"tokens","cost_usd"}}) ·
+turn {"n"} (its model is called for the n-th time in this run) ·
 ask {"request","tool","input","edits","questions":[{"kind","text","options"}]} · withdrawn {"request"} ·
 background {"running"} · send {"text"} (to be written to the CLI now) ·
 turn_end {"error","text", and for an error "about": {"status","code","resets"}, what of these the CLI tells} ·
@@ -52,7 +53,9 @@ def sound(event: dict) -> bool:
 
 
 def _plain(event: dict) -> dict:
-    """A turn is over whatever is said about its error."""
+    """A turn is over whatever is said about its error; figures count whatever is said of models beside."""
+    if "beside" in event and not _models(event["beside"]):
+        return {key: value for key, value in event.items() if key != "beside"}
     about = event.get("about")
     told = about if isinstance(about, dict) else {}
     known = {key: told[key] for key, check in ABOUT.items() if key in told and check(told[key])}
@@ -122,6 +125,14 @@ def _question(value: object) -> bool:
         and _words(value.get("text"))
         and _texts(value.get("options"))
     )
+
+
+def _models(value: object) -> bool:
+    return isinstance(value, dict) and all(_text(name) and bool(name) and _spent(row) for name, row in value.items())
+
+
+def _spent(row: object) -> bool:
+    return isinstance(row, dict) and _number(row.get("tokens")) and _money(row.get("cost_usd"))
 
 
 def _trouble(value: object) -> bool:

@@ -12,9 +12,28 @@ A cost is usage_update.cost: of the session, over all processes that had it.
 from __future__ import annotations
 
 
+class Models:
+    """What each model of a run used, where a CLI tells of several (its helpers may have models of their own)."""
+
+    def __init__(self) -> None:
+        self.used: dict[str, dict] = {}
+
+    def add(self, name: str, tokens: int, cost: float | None) -> None:
+        row = self.used.setdefault(name, {"tokens": 0, "cost_usd": None})
+        row["tokens"] += tokens
+        row["cost_usd"] = row["cost_usd"] if cost is None else (row["cost_usd"] or 0) + cost
+
+    def told(self, own: str) -> dict:
+        """For a usage event: {"beside": all but its own}, the one of that name, else the one used most."""
+        main = own if own in self.used else max(self.used, key=lambda name: self.used[name]["tokens"], default="")
+        beside = {name: dict(row) for name, row in self.used.items() if name != main}
+        return {"beside": beside} if beside else {}
+
+
 class Used:
-    def __init__(self, way: str, spent: dict) -> None:
-        """spent: what the session is known to have cost before this run, {"cost_usd"}."""
+    def __init__(self, way: str, spent: dict, model: str = "") -> None:
+        """spent: what the session is known to have cost before this run, {"cost_usd"}; model: the one asked for."""
+        self.model, self.models = model, Models()
         self.way, self.before, self.calls = way, spent.get("cost_usd") or 0, 0
         self.figures: dict = {"tokens": None, "input": None, "output": None, "cost_usd": None}
 
@@ -35,7 +54,11 @@ class Used:
     def result(self, result: dict) -> list[dict]:
         """The events of a prompt's result."""
         if self.way == "quota":
-            count = ((result.get("_meta") or {}).get("quota") or {}).get("token_count")
+            quota = (result.get("_meta") or {}).get("quota") or {}
+            count = quota.get("token_count")
+            for row in quota.get("model_usage") or []:
+                used = row["token_count"]
+                self.models.add(row["model"], used["input_tokens"] + used["output_tokens"], None)
             return self._add(count["input_tokens"], count["output_tokens"]) if count else []
         usage = result.get("usage")
         if not usage or self.way not in ("process", "prompt"):
@@ -56,4 +79,4 @@ class Used:
         return self._event()
 
     def _event(self) -> list[dict]:
-        return [{"kind": "usage", **self.figures}]
+        return [{"kind": "usage", **self.figures, **self.models.told(self.model)}]

@@ -66,7 +66,8 @@ def _by_task(found: list[tuple[str, dict]]) -> list[dict]:
     rows = []
     for key in dict.fromkeys(key for key, _ in found):
         mine = [(other, run) for other, run in found if other == key]
-        models = list(dict.fromkeys(run["model"] or run["backend"] for _, run in mine))
+        names = [name for _, run in mine for name in (run["model"] or run["backend"], *run["beside"])]
+        models = list(dict.fromkeys(names))
         rows.append({**usage.total(mine), "task": key.partition("~")[2], "models": models})
     return [{key: row[key] for key in row if key != "tasks"} for row in rows]
 
