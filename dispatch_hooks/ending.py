@@ -117,8 +117,6 @@ def _announce(run) -> None:
         inputs.forget_cancel(run.folder)
         inputs.unpause(run.folder)
     outcome.announce(run.folder, run.task, run.status)
-    if run.status["state"] == "waiting" and run.status.get("until"):
-        outcome.tell(outcome.ended_event(run.folder, run.task, run.status))
 
 
 def _leave(run) -> None:

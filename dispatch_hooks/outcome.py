@@ -140,11 +140,14 @@ def who(task: dict, status: dict) -> str:
 
 
 def announce(folder: str, task: dict, status: dict) -> None:
-    """Posts what a recorded end (or an open question) means for the person. Saying it twice is saying it once."""
+    """Posts what a recorded end, a wait for a limit's or an open question means for the person. Saying it twice is
+    saying it once.
+    """
     for child in after.children(folder) if status["state"] in tasks.ENDED else []:
         for parent, how in after.holding(child, tasks.read(child)):  # first: one digest tells of both
             inbox.post(held_event(child, tasks.read(child), parent, how))
-    if status["state"] in tasks.ENDED and status["state"] != "cancelled":
+    limited = status["state"] == "waiting" and status.get("until")
+    if limited or (status["state"] in tasks.ENDED and status["state"] != "cancelled"):
         tell(ended_event(folder, task, status))
     for flag in flags.every(folder):
         tell(flag_event(folder, task, status, flag))

@@ -98,7 +98,7 @@ def _run(folder: str, lock: int, lease=None) -> dict | None:
         with contextlib.suppress(OSError):  # a full disk; it stands there as a rule
             tasks.activate(folder)
         if not lease:
-            waiting.rest(folder, status, said, lock)
+            waiting.rest(folder, task, status, said, lock)
         slots = [] if lease else waiting.turn(folder, conversation.ordered(task, status, said), status, lock)
         try:
             if remote.elsewhere(task) and not lease:

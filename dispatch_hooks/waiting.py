@@ -73,8 +73,10 @@ def _tell_held(folder: str, task: dict) -> None:
             outcome.tell(outcome.held_event(folder, task, parent, how))
 
 
-def rest(folder: str, status: dict, said: dict | None, lock: int) -> None:
-    """Waits for the end of a limit, if the task's last run came upon one; an order to start again ends it."""
+def rest(folder: str, task: dict, status: dict, said: dict | None, lock: int) -> None:
+    """Waits for the end of a limit, if the task's last run came upon one; an order to start again ends it. Who recorded
+    the limit may have been killed before telling of it.
+    """
     until, notes = status.get("until") or 0, said["notes"] if said else []
     if status["state"] != "waiting" or until <= time.time() or any("retry" in note for note in notes):
         return
@@ -82,6 +84,7 @@ def rest(folder: str, status: dict, said: dict | None, lock: int) -> None:
     bell = files.bell(tasks.bell_file(folder))
     with contextlib.suppress(OSError):
         tasks.set_status(folder, {**status, "supervisor": processes.identity(os.getpid())})
+        outcome.announce(folder, task, status)
     _wait(folder, lock, bell, [], until - time.time())
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dispatch_hooks import config, dispatch, fallback, paths, recover, steer, tasks
+from dispatch_hooks import config, dispatch, fallback, files, inbox, paths, recover, steer, tasks
 from tests.harness.waiting import wait_until
 from tests.product import TELLS, TICK, alive
 
@@ -158,11 +158,13 @@ def test_who_waits_for_a_limit_costs_one_small_process_and_can_be_cancelled(lab)
 
 def test_a_wait_for_a_limit_survives_its_supervisor(lab):
     folder = limited(lab)
+    told = wait_until(lab.pending)
     pid = tasks.status(folder)["supervisor"]["pid"]
     os.kill(pid, 9)
     wait_until(lambda: not tasks.supervised(folder))
+    files.clear(os.path.join(inbox.folder(lab.chat), "new"))  # as if it had been killed before it told of it
     recover.recover(dict(os.environ))
-    wait_until(lambda: tasks.supervised(folder))
+    wait_until(lambda: tasks.supervised(folder) and lab.pending() == told)
     assert tasks.status(folder)["state"] == "waiting"
     assert tasks.status(folder)["until"] > time.time() + 3000
     assert runs(lab, "a") == 1
