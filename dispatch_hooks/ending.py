@@ -29,13 +29,13 @@ def close(run, now: float) -> None:
     run.ledger.end(lambda: _close_questions(run), run.ledger.write, lambda: _announce(run), lambda: _leave(run))
 
 
-def hand_over(folder: str, task: dict, status: dict, now: float) -> str:
+def hand_over(folder: str, task: dict, status: dict, now: float, again: bool) -> str:
     """Has an engine of another machine start the supervisor there, under the task's lock. Why it is not known to have
-    taken it yet, or "".
+    taken it yet, or "". again: whether it may have taken it before.
     """
     settings = config.load()
     try:
-        handover.send(folder, task, status, launchers.table(task["launcher"], settings))
+        handover.send(folder, task, status, launchers.table(task["launcher"], settings), again)
     except OSError as error:
         if isinstance(error, BlockingIOError) or tasks.handed(folder):
             return f"{task['launcher']} does not answer: {error.strerror}"

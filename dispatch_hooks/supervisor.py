@@ -84,14 +84,14 @@ def _waits(folder: str) -> bool:
 
 def _run(folder: str, lock: int, lease=None) -> dict | None:
     """One run, under the task's lock, if there is anything to do. What it was started with; None: it is not ours."""
+    handed = tasks.handed(folder) and not lease  # before the status: who has the task may record its end meanwhile
     task, status = tasks.read(folder), tasks.status(folder)
-    handed = tasks.handed(folder) and not lease
     if task is None or not (lease.holds() if lease else handed or not _anothers(status)):
         return None
     said = inputs.pending(folder, status)
     if handed:  # one that was killed, or heard no answer, has begun to
         if not remote.job(folder).get("id") and not inputs.cancelled(folder):
-            _hand_over(folder, task, status, lock)
+            _hand_over(folder, task, status, lock, again=True)
     elif inputs.cancelled(folder):
         inputs.end_cancelled(folder, status, time.time())
     elif status["state"] in tasks.UNSTARTED or said or (lease and lease.interrupted(status)):
@@ -110,9 +110,9 @@ def _run(folder: str, lock: int, lease=None) -> dict | None:
     return said or inputs.NOTHING
 
 
-def _hand_over(folder: str, task: dict, status: dict, lock: int) -> None:
+def _hand_over(folder: str, task: dict, status: dict, lock: int, again: bool = False) -> None:
     """Where it is not known whether the engine took it, this never returns: the process waits, and begins anew."""
-    why = ending.hand_over(folder, task, status, time.time())
+    why = ending.hand_over(folder, task, status, time.time(), again)
     if why:
         waiting.again(folder, why, lock)
 

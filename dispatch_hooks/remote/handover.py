@@ -13,15 +13,18 @@ PRESS = 30.0
 """Seconds that a far supervisor has for a cancel before its engine ends the job."""
 
 
-def send(folder: str, task: dict, status: dict, table: dict) -> str:
+def send(folder: str, task: dict, status: dict, table: dict, again: bool) -> str:
     """Hands a task to its engine, under the task's lock; the engine's name for the job. OSError when it will not.
 
-    The marker and the job's name are written first: where they stand already, somebody was killed, or heard no answer;
-    then the engine is asked for that name. With a BlockingIOError they stay: the engine may have taken it.
+    The marker and the job's name are written first. With a BlockingIOError they stay: the engine may have taken it.
+    again: they stood already, so somebody was killed, or heard no answer; then the engine is asked for that name. The
+    job may end at any time, and its supervisor take the task back: it is over then, and not to be started again ("").
     """
     module, found = launchers.get(table["kind"]), ""
-    if tasks.handed(folder):
+    if again:
         found = module.find(table, remote.job(folder)["name"])
+        if not tasks.handed(folder):
+            return ""
     else:
         _prepare(folder, task, status, table["launcher"])
     known = remote.job(folder)
