@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -28,11 +29,13 @@ from dispatch_hooks import (
     remote,
     resources,
     steer,
+    supervisor,
     tasks,
 )
 from dispatch_hooks.doctor import away as away_probe
 from dispatch_hooks.doctor import ground as doctor_ground
 from dispatch_hooks.errors import FatalError
+from dispatch_hooks.launchers import command
 from dispatch_hooks.remote import engine, far, handover
 from tests.harness.waiting import wait_until
 from tests.product import TICK
@@ -484,7 +487,7 @@ def test_the_far_side_needs_no_lock_and_no_fifo_on_the_shared_folder(engineered)
 
 def test_a_far_supervisor_removes_what_killed_ones_left_and_nothing_else(lab, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    left, alive, new = (tmp_path / f"{far.PREFIX}{name}" for name in ("left", "alive", "new"))
+    left, alive, new, gone = (tmp_path / f"{far.PREFIX}{name}" for name in ("left", "alive", "new", "gone"))
     for one in (left, alive, new):
         (one / "runs").mkdir(parents=True)
         (one / "runs" / "x").touch()
@@ -492,7 +495,11 @@ def test_a_far_supervisor_removes_what_killed_ones_left_and_nothing_else(lab, tm
     lock = files.lock(str(alive / far.ALIVE))
     for one in (left, alive):
         os.utime(one, (1e9, 1e9))
-    own = Path(far._runtime())
+    seen = [*os.scandir(tmp_path), SimpleNamespace(name=gone.name, path=str(gone))]  # another was faster with that one
+    with monkeypatch.context() as patch:
+        scandir = os.scandir
+        patch.setattr(os, "scandir", lambda top: seen if top == str(tmp_path) else scandir(top))
+        own = Path(far._runtime())
     assert {one.name for one in tmp_path.glob("dispatch-*")} == {alive.name, new.name, f"{far.PREFIX}link", own.name}
     assert lab.project.exists() and files.held(str(own / far.ALIVE))
     os.close(lock)
@@ -607,6 +614,26 @@ class TestTakingBack:
         remote.set_job(folder, {**remote.job(folder), "id": ""})
         assert steer.cancel(folder, dict(os.environ)) == "cancelled"
         assert paper.cancelled() == paper.submitted()
+
+    @pytest.mark.parametrize(
+        ("module", "name"), [(tasks, "read"), (tasks, "status"), (config, "load"), (command, "find")]
+    )
+    def test_one_that_ends_while_its_submission_is_looked_for_runs_once(self, paper, monkeypatch, module, name):
+        folder = paper.pending()
+        remote.set_job(folder, {**remote.job(folder), "id": ""})
+        really = getattr(module, name)
+
+        def ends(*given, **more):
+            said = really(*given, **more)
+            if tasks.handed(folder):
+                tasks.set_status(folder, {"state": "finished", "run": 1, "why": "", "started": 1.0, "ended": 2.0})
+                tasks.deactivate(folder)
+                remote.take_back(folder)
+            return said
+
+        monkeypatch.setattr(module, name, ends)
+        supervisor.main(folder)
+        assert not tasks.handed(folder) and len(paper.submitted()) == 1
 
     def test_one_whose_submission_was_killed_goes_on_when_it_is_the_only_one_that_may_run(self, paper):
         set_key(paper.lab, "max_parallel", 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
 
 from dispatch_hooks import files, launchers, paths, processes, remote, tasks
@@ -49,11 +50,12 @@ def _runtime() -> str:
 
 def _left(entry: os.DirEntry) -> bool:
     """Whether a folder of ours has nobody: old enough for its maker to have locked it."""
-    if not entry.is_dir(follow_symlinks=False):
+    try:
+        found = os.lstat(entry.path)
+    except OSError:  # its maker is done with it
         return False
-    found = entry.stat(follow_symlinks=False)
-    old = found.st_uid == os.geteuid() and not 0 <= time.time() - found.st_mtime < MINUTE
-    return old and not files.held(os.path.join(entry.path, ALIVE))
+    ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+    return ours and not 0 <= time.time() - found.st_mtime < MINUTE and not files.held(os.path.join(entry.path, ALIVE))
 
 
 def depart(folder: str, lease: Lease) -> int:
