@@ -52,7 +52,7 @@ class Talk(backends.Talk):
 
     def read(self, line: bytes) -> list[dict]:
         events = [self._total(event) if event["kind"] == "usage" else event for event in read(line)]
-        self._model = next((event["model"] for event in events if event["kind"] == "session"), self._model)
+        self._model = next((str(event["model"]) for event in events if event["kind"] == "session"), self._model)
         return self._call(line) + events if b'"assistant"' in line[:100] else events
 
     def _call(self, line: bytes) -> list[dict]:
