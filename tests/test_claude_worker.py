@@ -76,7 +76,7 @@ def test_a_limit_with_a_known_end_is_waited_for_and_the_conversation_goes_on_by_
     assert "paint the door" in resumed.first_user_text and "primed" in resumed.tool_results
     assert "Go on from where you stopped" in resumed.last_user_text
     assert {request.session for request in server.requests} == {status["session"]}
-    told = json.loads(next(product.state.glob("inbox/*/**/*-waiting*.json")).read_text())
+    (told,) = (json.loads(path.read_text()) for path in product.state.glob("inbox/*/*/*.waiting.json"))
     assert told["text"].startswith("claude has reached its usage limit, until ") and "it goes on at " in told["text"]
     claude.wait_alone()
 

@@ -48,8 +48,12 @@ class Terminal:
     def wait_for(self, what, timeout: float = PATIENCE) -> str:
         """The screen, as soon as it holds the words (or fits)."""
         fits = what if callable(what) else (lambda screen: what in screen)
-        wait_until(lambda: fits(self.screen()), timeout, lambda: f"{what}; the screen:\n{self.screen()}")
-        return self.screen()
+
+        def found() -> str:
+            screen = self.screen()
+            return screen if fits(screen) else ""
+
+        return wait_until(found, timeout, lambda: f"{what}; the screen:\n{self.screen()}")
 
     @property
     def ended(self) -> bool:

@@ -147,8 +147,12 @@ class Chat:
     def wait_for(self, what: str | Callable[[str], object], timeout: float = PATIENCE, why: str = "") -> str:
         """The screen, as soon as it holds the words (or fits)."""
         fits = what if callable(what) else (lambda screen: squeezed(what) in squeezed(screen))
-        wait_until(lambda: fits(self.screen()), timeout, lambda: f"{why or what}; the screen:\n{self.screen()}")
-        return self.screen()
+
+        def found() -> str:
+            screen = self.screen()
+            return screen if fits(screen) else ""
+
+        return wait_until(found, timeout, lambda: f"{why or what}; the screen:\n{self.screen()}")
 
     def wait_gone(self, words: str, timeout: float = PATIENCE) -> None:
         self.wait_for(lambda screen: squeezed(words) not in squeezed(screen), timeout, f"still there: {words}")
