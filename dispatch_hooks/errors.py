@@ -47,15 +47,10 @@ def _fault(error: Exception) -> int:
 
 
 def _keep(report: str, path: str) -> str:
-    import os
-
     try:
         from dispatch_hooks import files, paths
 
-        files.make_folder(os.path.dirname(path))
-        with open(path, "a", encoding="utf-8") as f:
-            f.write(report)
-        files.bound(path, paths.LOG)
+        files.append(path, report, paths.LOG)
     except OSError:
         print(report, file=sys.stderr)
         return "above"

@@ -217,6 +217,17 @@ def clear(folder: str) -> None:
         os.rmdir(folder)
 
 
+def append(path: str, text: str, limit: int) -> None:
+    """Adds to a log of ours in one write; beyond a limit it keeps its last words only. Makes the folder."""
+    make_folder(os.path.dirname(path))
+    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(fd, text.encode())
+    finally:
+        os.close(fd)
+    bound(path, limit)
+
+
 def bound(path: str, limit: int, kept: int = 1 << 16) -> None:
     """Leaves the last words of a file that others append to, where it has grown beyond a limit."""
     with contextlib.suppress(OSError), open(path, "r+b") as f:

@@ -73,12 +73,8 @@ def worker(env) -> bool:
 
 def log(text: str) -> None:
     try:
-        path = paths.log_file()
-        files.make_folder(os.path.dirname(path))
-        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        os.write(fd, f"{time.strftime('%Y-%m-%d %H:%M:%S')} {os.path.basename(sys.argv[0])}: {text}\n".encode())
-        os.close(fd)
-        files.bound(path, paths.LOG)
+        head = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {os.path.basename(sys.argv[0])}"
+        files.append(paths.log_file(), f"{head}: {text}\n", paths.LOG)
     except OSError:
         pass
 
