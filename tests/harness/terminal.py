@@ -9,7 +9,7 @@ import tempfile
 
 from .npm import Unavailable
 from .tmux import TMUX
-from .waiting import PATIENCE, wait_until
+from .waiting import PATIENCE, wait_fitting
 
 _numbers = itertools.count(1)
 
@@ -48,12 +48,7 @@ class Terminal:
     def wait_for(self, what, timeout: float = PATIENCE) -> str:
         """The screen, as soon as it holds the words (or fits)."""
         fits = what if callable(what) else (lambda screen: what in screen)
-
-        def found() -> str:
-            screen = self.screen()
-            return screen if fits(screen) else ""
-
-        return wait_until(found, timeout, lambda: f"{what}; the screen:\n{self.screen()}")
+        return wait_fitting(self.screen, fits, timeout, f"{what}")
 
     @property
     def ended(self) -> bool:

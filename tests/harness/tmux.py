@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from .claude import Sandbox
 from .npm import Unavailable
-from .waiting import PATIENCE, wait_until
+from .waiting import PATIENCE, wait_fitting, wait_until
 
 TMUX = shutil.which("tmux")
 WIDTH, HEIGHT = 200, 50
@@ -147,12 +147,7 @@ class Chat:
     def wait_for(self, what: str | Callable[[str], object], timeout: float = PATIENCE, why: str = "") -> str:
         """The screen, as soon as it holds the words (or fits)."""
         fits = what if callable(what) else (lambda screen: squeezed(what) in squeezed(screen))
-
-        def found() -> str:
-            screen = self.screen()
-            return screen if fits(screen) else ""
-
-        return wait_until(found, timeout, lambda: f"{why or what}; the screen:\n{self.screen()}")
+        return wait_fitting(self.screen, fits, timeout, f"{why or what}")
 
     def wait_gone(self, words: str, timeout: float = PATIENCE) -> None:
         self.wait_for(lambda screen: squeezed(words) not in squeezed(screen), timeout, f"still there: {words}")

@@ -19,3 +19,13 @@ def wait_until(predicate: Callable[[], T], timeout: float = PATIENCE, why: str |
         if time.monotonic() > end:
             raise AssertionError(f"not within {timeout} s: {why() if callable(why) else why or predicate}")
         time.sleep(STEP)
+
+
+def wait_fitting(look: Callable[[], str], fits: Callable[[str], object], timeout: float, why: str) -> str:
+    """The first screen that fits, the very one; `why` and the last one are said where none does."""
+
+    def found() -> str:
+        screen = look()
+        return screen if fits(screen) else ""
+
+    return wait_until(found, timeout, lambda: f"{why}; the screen:\n{look()}")
