@@ -91,6 +91,12 @@ def needed():
         pytest.skip(str(missing))
 
 
+needs_strace = pytest.mark.skipif(
+    not shutil.which("strace") and os.environ.get("CI") != "true", reason="strace is not installed"
+)
+"""Where CI=true a machine without it fails: the test runs, and misses it."""
+
+
 @pytest.fixture
 def server():
     """A scripted model server."""

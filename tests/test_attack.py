@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 
 from dispatch_hooks import files, hosts, inbox, paths, processes, questions, recover, resources, steer, tasks
+from tests.conftest import needs_strace
 from tests.harness.waiting import wait_until
 from tests.product import TICK, alive
 from tests.test_supervisor import ASK
-
-needs_strace = pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
 
 AGAIN = 'case $prompt in *"person answers"*|*"person says"*) said="$prompt"; ' + TICK + "; exit;; esac\n"
 """A worker that is done as soon as its prompt tells it something."""

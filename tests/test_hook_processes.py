@@ -13,6 +13,7 @@ import pytest
 
 from dispatch_hooks import config, dispatch, hosts, inbox, recover, resources, tasks, transcript
 from dispatch_hooks.host import delivery
+from tests.conftest import needs_strace
 from tests.harness.waiting import wait_until
 from tests.product import TICK
 
@@ -117,7 +118,7 @@ def test_a_retyped_prompt_whose_answer_arrived_is_a_new_request(lab):
     assert len(tasks.ids(str(lab.project))) == 6
 
 
-@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+@needs_strace
 @pytest.mark.parametrize("nth", range(1, 13))
 def test_a_hook_killed_at_its_nth_rename_starts_all_or_nothing(lab, nth):
     lab.script("good", TICK)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import threading
 import time
@@ -12,6 +11,7 @@ import pytest
 
 from dispatch_hooks import files, hosts, inbox, recover, tasks
 from dispatch_hooks.host import delivery, session_end, stop
+from tests.conftest import needs_strace
 from tests.test_hook_processes import answer, context, hook, prompt, turn
 
 CALLS = "rename,renameat,renameat2,unlink,unlinkat,rmdir,link,linkat,mkdir"
@@ -273,7 +273,7 @@ def test_clear_while_a_claim_is_open(lab):
 # the marker
 
 
-@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+@needs_strace
 @pytest.mark.parametrize("name", ["user_prompt_submit", "stop"])
 @pytest.mark.parametrize("nth", range(1, 16))
 def test_a_hook_killed_at_its_nth_change_leaves_the_marker_while_there_are_news(lab, name, nth):
@@ -291,7 +291,7 @@ def test_a_hook_killed_at_its_nth_change_leaves_the_marker_while_there_are_news(
     assert not marked()
 
 
-@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+@needs_strace
 @pytest.mark.parametrize("nth", range(1, 6))
 def test_a_claim_says_whose_it_is_from_its_first_moment_on(lab, nth):
     register(lab)

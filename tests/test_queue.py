@@ -10,9 +10,10 @@ import pytest
 
 from dispatch_hooks import config, dispatch, overview, paths, processes, queue, recover, resources, steer, tasks
 from dispatch_hooks.errors import FatalError
+from tests.conftest import needs_strace
 from tests.harness.waiting import wait_until
 from tests.product import TICK, alive
-from tests.test_attack import CALLS, _tracers, here, injected, needs_strace
+from tests.test_attack import CALLS, _tracers, here, injected
 
 
 def env():

@@ -6,11 +6,12 @@ import time
 
 import pytest
 
-from tests.torture import faults, kill
+from tests.conftest import needs_strace
+from tests.torture import kill
 
 SEED = int(os.environ.get("TORTURE_SEED") or time.time())
 
-pytestmark = pytest.mark.skipif(not faults.STRACE, reason="strace is not installed")
+pytestmark = needs_strace
 
 
 @pytest.mark.parametrize("role", kill.ROLES)
