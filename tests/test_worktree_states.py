@@ -391,6 +391,24 @@ def test_a_supervisor_that_is_killed_while_it_makes_a_worktree_is_followed_by_on
     nothing_left(repo)
 
 
+def test_another_worktree_that_is_half_made_at_that_moment_is_waited_for(repo, tmp_path):
+    """Of two that git adds at once, one may read the other's commondir before that is written."""
+    program, half = tmp_path / "bin/git", repo.project / ".git/worktrees/half"
+    program.parent.mkdir()
+    half_made = f"mkdir -p {half}; echo /none/.git > {half}/gitdir; : > {half}/commondir; touch {tmp_path}/half"
+    made = f"[ -e {tmp_path}/half ] && rm -rf {half} || {{ {half_made}; }}"
+    program.write_text(
+        f'#!/bin/sh\nsaid=$(IFS=,; echo "$*")\ncase $said in worktree,add*) {made};; esac\nexec /usr/bin/git "$@"\n'
+    )
+    program.chmod(0o755)
+    os.environ["PATH"] = f"{program.parent}:{os.environ['PATH']}"
+    try:
+        folder = finished(repo, "good", "echo new > made")
+    finally:
+        os.environ["PATH"] = os.environ["PATH"].partition(":")[2]
+    assert (tmp_path / "half").exists() and record(folder)["commits"] == 1
+
+
 # orphans
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 from dispatch_hooks import after, files, git, tasks, worker, worktrees
 from dispatch_hooks.errors import FatalError
@@ -10,6 +11,9 @@ from dispatch_hooks.worktrees import furnishing, keeping
 
 UNSEEN = 200
 """Paths that are written down."""
+
+PASSING = ("No such file or directory", "failed to read .git/worktrees/")
+"""What git says of another worktree: it is going, with the folder of them all, or half made (an empty commondir)."""
 
 
 def prepare(run) -> None:
@@ -63,14 +67,15 @@ def _make(run, base: str | None, before: dict | None) -> None:
 
 
 def _add(at: git.Git, run, record: dict) -> None:
-    """Checks the branch out. Again where another worktree went at this moment, and git's folder for them with it."""
-    for last in (False, False, True):
+    """Checks the branch out. Again where git met another worktree that came or went at this moment."""
+    for pause in (0.05, 0.2, 1.0, None):
         code, _, err = at.run("worktree", "add", "--quiet", worktrees.path(run.task, record), record["branch"])
         if code == 0:
             return
-        if last or run.unwanted() or "No such file or directory" not in err:
+        if pause is None or run.unwanted() or not any(words in err for words in PASSING):
             raise git.GitError(f"git worktree add: {git.said(err)}")
         keeping.erase_checkout(run.task, record)
+        time.sleep(pause)
 
 
 def _open(run, record: dict) -> None:
